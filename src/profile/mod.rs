@@ -1,0 +1,2 @@
+//! What is known about a provider and a client.
+pub mod dialect;

@@ -1,0 +1,107 @@
+//! Where secrets rest: one small trait, and the stores that implement it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, Result, Source, StoreError, StoreFault};
+use crate::secret::Secret;
+use crate::terms::StoreKind;
+
+pub mod file;
+pub mod keychain;
+
+/// A place for named entries, each a few kilobytes of bytes that must not be seen.
+///
+/// Entries are set in place: a reader finds the old value or the new one, never none.
+/// Every call ends within the deadline that the store was opened with.
+pub trait Store {
+    /// Which store this is.
+    fn kind(&self) -> StoreKind;
+
+    /// The entry of this name; `None` where there is none.
+    fn get(&self, name: &EntryName) -> Result<Option<Secret<Vec<u8>>>>;
+
+    /// Makes as sure as the store can that a following [`Store::set`] of `len` bytes will succeed.
+    fn reserve(&self, name: &EntryName, len: usize) -> Result<()>;
+
+    /// Writes an entry durably, making it where there is none.
+    fn set(&self, name: &EntryName, value: &Secret<Vec<u8>>) -> Result<()>;
+
+    /// Removes an entry; one that is not there is no error.
+    fn delete(&self, name: &EntryName) -> Result<()>;
+}
+
+/// The name of an entry, such as `bindeo@user`; fit for a file name on every platform.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EntryName(String);
+
+impl EntryName {
+    /// A name made of a profile's name and what of it the entry holds.
+    #[must_use]
+    pub fn new(profile: &str, part: &str) -> Self {
+        Self(format!("{profile}@{part}"))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What the stores need to know of the world.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The directory of this program's data.
+    pub data_dir: PathBuf,
+    /// The longest that one call may take.
+    pub timeout: Duration,
+    /// Whether a person is there, who may be asked to unlock a keychain.
+    pub may_prompt: bool,
+    /// The key of the file store, where the environment gives it (base64 of 32 bytes).
+    pub file_key: Option<Secret>,
+}
+
+/// Opens the store of this kind; nothing is touched before it is used.
+pub fn open(kind: StoreKind, place: &Place) -> Result<Box<dyn Store>> {
+    Ok(match kind {
+        StoreKind::Keychain => Box::new(keychain::KeychainStore::open(place)?),
+        StoreKind::File => Box::new(file::FileStore::open(place)?),
+        StoreKind::None => Box::new(NoStore),
+    })
+}
+
+/// The store that keeps nothing.
+struct NoStore;
+
+impl Store for NoStore {
+    fn kind(&self) -> StoreKind {
+        StoreKind::None
+    }
+
+    fn get(&self, _: &EntryName) -> Result<Option<Secret<Vec<u8>>>> {
+        Ok(None)
+    }
+
+    fn reserve(&self, _: &EntryName, _: usize) -> Result<()> {
+        Ok(())
+    }
+
+    fn set(&self, _: &EntryName, _: &Secret<Vec<u8>>) -> Result<()> {
+        Ok(())
+    }
+
+    fn delete(&self, _: &EntryName) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A fault of `store`, with the store's own word where it has one.
+fn fault(
+    store: StoreKind,
+    fault: StoreFault,
+    message: impl Into<String>,
+    source: Option<Source>,
+) -> Error {
+    StoreError { fault, store, message: message.into(), source }.into()
+}
