@@ -1,4 +1,6 @@
 //! OAuth 2.0 tokens for shells, scripts and CI: always fresh, never leaked, never lost.
+pub mod duration;
+pub mod env;
 pub mod error;
 pub mod report;
 pub mod secret;
