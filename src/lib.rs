@@ -1,5 +1,7 @@
 //! OAuth 2.0 tokens for shells, scripts and CI: always fresh, never leaked, never lost.
+pub mod duration;
 pub mod error;
+pub mod escape;
 pub mod report;
 pub mod secret;
 pub mod terms;
