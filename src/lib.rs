@@ -10,6 +10,7 @@ pub mod token;
 
 pub mod profile;
 
+pub mod output;
 pub mod wire;
 
 pub mod http;
