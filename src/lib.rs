@@ -2,6 +2,7 @@
 pub mod duration;
 pub mod env;
 pub mod error;
+pub mod escape;
 pub mod report;
 pub mod secret;
 pub mod terms;
@@ -10,6 +11,7 @@ pub mod token;
 
 pub mod profile;
 
+pub mod output;
 pub mod wire;
 
 pub mod http;
