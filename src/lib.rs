@@ -2,8 +2,9 @@
 pub mod error;
 pub mod report;
 pub mod secret;
-pub mod terms;
 
+pub mod durable;
+pub mod terms;
 pub mod token;
 
 pub mod profile;
