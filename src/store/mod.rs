@@ -8,7 +8,11 @@ use crate::secret::Secret;
 use crate::terms::StoreKind;
 
 pub mod file;
+mod installation;
 pub mod keychain;
+pub(crate) mod seal;
+
+pub use installation::installation_id;
 
 /// A place for named entries, each a few kilobytes of bytes that must not be seen.
 ///
