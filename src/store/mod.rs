@@ -75,6 +75,17 @@ pub fn open(kind: StoreKind, place: &Place) -> Result<Box<dyn Store>> {
     })
 }
 
+/// The store for somebody who named none, and what keeps it from being the keychain.
+///
+/// A keychain counts where it answers and could keep something.
+#[must_use]
+pub fn auto(place: &Place) -> (StoreKind, Option<Error>) {
+    match keychain::KeychainStore::probe(place) {
+        Ok(()) => (StoreKind::Keychain, None),
+        Err(error) => (StoreKind::File, Some(error)),
+    }
+}
+
 /// The store that keeps nothing.
 struct NoStore;
 
