@@ -5,8 +5,9 @@ pub mod error;
 pub mod escape;
 pub mod report;
 pub mod secret;
-pub mod terms;
 
+pub mod durable;
+pub mod terms;
 pub mod token;
 
 pub mod profile;
