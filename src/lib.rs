@@ -17,3 +17,5 @@ pub mod wire;
 
 pub mod http;
 pub mod store;
+
+pub mod exchange;
