@@ -12,3 +12,6 @@ pub mod wire;
 
 pub mod http;
 pub mod store;
+
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
