@@ -1,5 +1,5 @@
 use super::args::{MinTtlArg, ScopeArg};
-use super::context::{Context, now};
+use super::context::{Context, now, print};
 use super::{complete, dry_run};
 use crate::error::Result;
 use crate::output::{json, raw};
@@ -46,7 +46,7 @@ impl Args {
             let profile = complete::profile(context, &found)?;
             profile.require(GrantType::ClientCredentials)?;
             let request = TokenRequest::client_credentials(&profile.scope);
-            return Ok(context.print(dry_run::text(&profile, &request)?.as_bytes())?);
+            return Ok(print(dry_run::text(&profile, &request)?.as_bytes())?);
         }
         let typed = complete::ask_for_missing(context, &mut found)?;
         let profile = complete::profile(context, &found)?;
@@ -59,7 +59,7 @@ impl Args {
         } else {
             raw::line(&tokens.access_token)
         };
-        Ok(context.print(text.expose())?)
+        Ok(print(text.expose())?)
     }
 
     fn fetch(&self, session: &Session<'_>) -> Result<TokenSet> {

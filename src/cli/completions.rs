@@ -26,8 +26,9 @@ pub(super) enum Shell {
     Zsh,
     /// Fish
     Fish,
-    /// `PowerShell`
+    /// PowerShell
     #[value(name = "powershell")]
+    #[allow(clippy::enum_variant_names, reason = "that is its name")]
     PowerShell,
     /// Elvish
     Elvish,

@@ -13,7 +13,6 @@ use crate::output::table::Layout;
 use crate::profile::Profile;
 use crate::profile::layer::Layer;
 use crate::profile::load::{self, Dirs, Found};
-use crate::report::Report;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::session::vault::Vault;
@@ -169,16 +168,6 @@ impl Context {
         let stdout = io::stdout();
         let width = stdout.is_terminal().then(|| width().unwrap_or(80));
         Layout { width, color: colors(self.when, &self.env, width.is_some()) }
-    }
-
-    /// Writes a result to stdout. A closed pipe ends the program quietly.
-    pub(super) fn print(&self, bytes: &[u8]) -> Result<()> {
-        print(bytes)
-    }
-
-    /// Steps that only a verbose run tells.
-    pub(super) fn trace(&self, message: &dyn Fn() -> String) {
-        self.terminal.trace(1, message);
     }
 }
 

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::context::{Context, now};
+use super::context::{Context, now, print};
 use crate::error::{Error, Result};
 use crate::http::Transport;
 use crate::output::json;
@@ -74,7 +74,7 @@ impl Args {
         findings.push(curl(context));
         match context.profile_name().and_then(|name| context.profile_named(&name, Layer::default()))
         {
-            Ok(profile) => findings.extend(server(context, &profile)?),
+            Ok(profile) => findings.extend(server(context, &profile)),
             Err(error) => findings.push(Finding::warning(
                 "profile",
                 error.to_string(),
@@ -82,7 +82,7 @@ impl Args {
             )),
         }
         if self.json {
-            return Ok(context.print(json::document(&findings).expose())?);
+            return Ok(print(json::document(&findings).expose())?);
         }
         let mut table = Table::new(["CHECK", "STATUS", "FINDING", "WHAT TO DO"]);
         for finding in &findings {
@@ -98,7 +98,7 @@ impl Args {
                 finding.advice.as_deref().unwrap_or_default().into(),
             ]);
         }
-        Ok(context.print(table.render(context.layout()).as_bytes())?)
+        Ok(print(table.render(context.layout()).as_bytes())?)
     }
 }
 
@@ -245,7 +245,7 @@ fn curl(context: &Context) -> Finding {
 }
 
 /// The profile in use, and the way to its server.
-fn server(context: &Context, profile: &Profile) -> Result<Vec<Finding>> {
+fn server(context: &Context, profile: &Profile) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, source) in
         [("client_secret", &profile.client_secret), ("password", &profile.password)]
@@ -271,7 +271,7 @@ fn server(context: &Context, profile: &Profile) -> Result<Vec<Finding>> {
             format!("{} has no token_url", profile.name),
             format!("oauthctl profile set {} token_url URL", profile.name),
         ));
-        return Ok(findings);
+        return findings;
     };
     let request = HttpRequest {
         method: Method::Get,
@@ -293,7 +293,7 @@ fn server(context: &Context, profile: &Profile) -> Result<Vec<Finding>> {
         }
         Err(error) => findings.push(unreachable(&authority, &error)),
     }
-    Ok(findings)
+    findings
 }
 
 /// Why a source can't be opened, as far as that can be told without opening it.
@@ -310,17 +310,11 @@ fn unopened(context: &Context, source: &SecretSource) -> Option<String> {
 }
 
 fn unreachable(authority: &str, error: &Error) -> Finding {
-    let mut message = format!("{authority}: {error}");
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        message.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    let advice = match message.contains("certificate") {
-        true => {
-            "where a company's own authority signs, name it with ca_file in the profile, or with SSL_CERT_FILE"
-        }
-        false => "check the network, the proxy's variables and the URL: oauthctl profile show",
+    let message = format!("{authority}: {}", error.sentence());
+    let advice = if message.contains("certificate") {
+        "where a company's own authority signs, name it with ca_file in the profile, or with SSL_CERT_FILE"
+    } else {
+        "check the network, the proxy's variables and the URL: oauthctl profile show"
     };
     Finding::error("reach", message, advice)
 }

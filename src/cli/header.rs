@@ -1,5 +1,5 @@
 use super::args::{As, MinTtlArg};
-use super::context::Context;
+use super::context::{Context, print};
 use super::token;
 
 /// Print the header line, renewed first when it must be
@@ -19,6 +19,6 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(&self, context: &Context) -> anyhow::Result<()> {
         let tokens = token::obtain(context, &self.identity, &self.min_ttl)?.tokens;
-        Ok(context.print(crate::output::header::line(&tokens.access_token).expose())?)
+        Ok(print(crate::output::header::line(&tokens.access_token).expose())?)
     }
 }

@@ -1,6 +1,6 @@
 use super::args::ScopeArg;
 use super::complete::{self, Typed};
-use super::context::{Context, now};
+use super::context::{Context, now, print};
 use super::{dry_run, show, terminal};
 use crate::error::{Error, Result};
 use crate::output::humane;
@@ -57,7 +57,7 @@ impl Args {
         }
         let mut found = context.find(&context.profile_name()?, flags)?;
         if self.dry_run {
-            return Ok(self.show_request(context, &complete::profile(context, &found)?)?);
+            return Ok(self.show_request(&complete::profile(context, &found)?)?);
         }
         // A grant that isn't allowed is refused before anybody is asked for anything.
         if let Ok(profile) = complete::profile(context, &found) {
@@ -71,9 +71,9 @@ impl Args {
         });
         complete::save_unless_refused(context, &found, &typed, result.as_ref().err())?;
         let obtained = result?;
-        self.summary(context, &profile, &obtained);
+        summary(context, &profile, &obtained);
         if self.json {
-            context.print(show::object(&profile, &obtained).expose())?;
+            print(show::object(&profile, &obtained).expose())?;
         }
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Args {
         ))
     }
 
-    fn show_request(&self, context: &Context, profile: &Profile) -> Result<()> {
+    fn show_request(&self, profile: &Profile) -> Result<()> {
         let masked = || Secret::from("masked");
         let request = match self.grant(profile)? {
             GrantType::RefreshToken => TokenRequest::refresh_token(masked(), &[]),
@@ -165,24 +165,25 @@ impl Args {
                 &profile.scope,
             ),
         };
-        context.print(dry_run::text(profile, &request)?.as_bytes())
+        print(dry_run::text(profile, &request)?.as_bytes())
     }
+}
 
-    fn summary(&self, context: &Context, profile: &Profile, obtained: &Obtained) {
-        let who = obtained
-            .tokens
-            .asked
-            .username
-            .as_ref()
-            .map_or_else(String::new, |name| format!(" as {name}"));
-        let end = humane::expiry(obtained.tokens.life(), now());
-        let kept = match obtained.tokens.refresh_token {
-            Some(_) => "it is renewed by itself",
-            None => "no refresh token came with it",
-        };
-        context.terminal.say(&format!(
-            "Logged in to {}{who}: the token {end}, {kept} (store: {}).",
-            profile.name, obtained.store
-        ));
-    }
+/// What a person is told of a login.
+fn summary(context: &Context, profile: &Profile, obtained: &Obtained) {
+    let who = obtained
+        .tokens
+        .asked
+        .username
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" as {name}"));
+    let end = humane::expiry(obtained.tokens.life(), now());
+    let kept = match obtained.tokens.refresh_token {
+        Some(_) => "it is renewed by itself",
+        None => "no refresh token came with it",
+    };
+    context.terminal.say(&format!(
+        "Logged in to {}{who}: the token {end}, {kept} (store: {}).",
+        profile.name, obtained.store
+    ));
 }

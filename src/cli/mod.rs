@@ -1,5 +1,7 @@
 //! The command line: what was typed becomes what was meant, and the end of it an exit code.
 
+#![allow(clippy::doc_markdown, reason = "clap shows these comments to people as they are")]
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 

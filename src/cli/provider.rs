@@ -1,7 +1,7 @@
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCompleter;
 
-use super::context::Context;
+use super::context::{Context, print};
 use super::names;
 use crate::error::{Error, Result};
 use crate::output::json;
@@ -50,7 +50,7 @@ impl Args {
             Command::List { json } => list(context, *json)?,
             Command::Show { name } => {
                 let layer = preset(context, name)?;
-                context.print(edit::annotated(&layer).as_bytes())?;
+                print(edit::annotated(&layer).as_bytes())?;
             }
         }
         Ok(())
@@ -83,7 +83,7 @@ fn list(context: &Context, as_json: bool) -> Result<()> {
         });
     }
     if as_json {
-        return context.print(json::document(&listed).expose());
+        return print(json::document(&listed).expose());
     }
     let mut table = Table::new(["PROVIDER", "BASE URL", "GRANTS", "SOURCE"]);
     for row in &listed {
@@ -94,5 +94,5 @@ fn list(context: &Context, as_json: bool) -> Result<()> {
             row.source.as_str().into(),
         ]);
     }
-    context.print(table.render(context.layout()).as_bytes())
+    print(table.render(context.layout()).as_bytes())
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::args::{As, parse_duration};
-use super::context::{Context, now};
+use super::context::{Context, now, print};
 use super::{dry_run, show};
 use crate::error::Result;
 use crate::output::{humane, json};
@@ -48,11 +48,11 @@ impl Args {
         let identity = profile.identity();
         if self.dry_run {
             let request = request(&profile, identity)?;
-            return Ok(context.print(dry_run::text(&profile, &request)?.as_bytes())?);
+            return Ok(print(dry_run::text(&profile, &request)?.as_bytes())?);
         }
         let obtained = self.renew(context, &profile, identity)?;
         if self.json {
-            context.print(show::object(&profile, &obtained).expose())?;
+            print(show::object(&profile, &obtained).expose())?;
         }
         Ok(())
     }
@@ -105,7 +105,7 @@ impl Args {
                 .map(|(profile, obtained)| show::Owned::of(profile, obtained))
                 .collect();
             let objects: Vec<_> = objects.iter().map(|owned| owned.shown(now)).collect();
-            context.print(json::document(&objects).expose())?;
+            print(json::document(&objects).expose())?;
         }
         Ok(())
     }

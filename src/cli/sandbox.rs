@@ -4,7 +4,7 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use super::args::parse_duration;
-use super::context::Context;
+use super::context::{Context, print};
 use super::exec;
 use crate::durable;
 use crate::env;
@@ -57,7 +57,7 @@ impl Args {
             ..Options::default()
         })?;
         if self.command.is_empty() {
-            context.print(introduction(&sandbox).as_bytes())?;
+            print(introduction(&sandbox).as_bytes())?;
             sandbox.wait();
             return Ok(0);
         }
@@ -196,20 +196,17 @@ fn wait_for(command: &mut Command) -> std::io::Result<ExitStatus> {
     command.status()
 }
 
-/// The addresses and the credentials, and how to use them from another terminal.
+/// The addresses and the credentials.
 fn introduction(sandbox: &Sandbox) -> String {
     let credentials = sandbox.credentials();
-    let mut text = String::new();
-    for provider in Provider::ALL {
-        text.push_str(&format!("{:<14} {}\n", provider.name(), sandbox.base_url(provider)));
-    }
-    for (name, value) in [
-        ("client_id", credentials.client_id.as_str()),
-        ("client_secret", credentials.client_secret.expose()),
-        ("username", credentials.username.as_str()),
-        ("password", credentials.password.expose()),
-    ] {
-        text.push_str(&format!("{name:<14} {value}\n"));
-    }
-    text
+    let addresses = Provider::ALL.map(|provider| (provider.name(), sandbox.base_url(provider)));
+    let credentials = [
+        ("client_id", credentials.client_id.clone()),
+        ("client_secret", credentials.client_secret.expose().clone()),
+        ("username", credentials.username.clone()),
+        ("password", credentials.password.expose().clone()),
+    ];
+    let lines = addresses.into_iter().chain(credentials);
+    let lines: Vec<String> = lines.map(|(name, value)| format!("{name:<14} {value}\n")).collect();
+    lines.concat()
 }

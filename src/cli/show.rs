@@ -1,7 +1,7 @@
 use std::io::IsTerminal;
 
 use super::args::As;
-use super::context::{Context, now};
+use super::context::{Context, now, print};
 use crate::error::Result;
 use crate::output::show::{Owner, Shown, table};
 use crate::output::summary::Claims;
@@ -55,7 +55,7 @@ impl Args {
             }
             Secret::new(table(&shown).render(context.layout()).into_bytes())
         };
-        Ok(context.print(text.expose())?)
+        Ok(print(text.expose())?)
     }
 
     fn shown<'a>(&self, row: &'a Row, now: UnixTime) -> Shown<'a> {

@@ -1,5 +1,5 @@
 use super::args::{As, MinTtlArg};
-use super::context::{Context, now};
+use super::context::{Context, now, print};
 use crate::error::Result;
 use crate::output::{json, raw};
 use crate::profile::Profile;
@@ -30,7 +30,7 @@ impl Args {
         } else {
             raw::line(&tokens.access_token)
         };
-        Ok(context.print(text.expose())?)
+        Ok(print(text.expose())?)
     }
 }
 

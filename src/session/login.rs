@@ -7,7 +7,7 @@ use super::lock::{Attempt, Lock};
 use super::record::Record;
 use super::renew::Recovered;
 use super::slot::Slot;
-use super::{Held, Obtained, Session, index, sentence};
+use super::{Held, Obtained, Session, index};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::terms::{GrantType, Identity, StoreKind};
@@ -45,12 +45,11 @@ impl Session<'_> {
         let slot = self.slot(Identity::User);
         let before = self.generation(&slot)?;
         let _login = self.login_lock(&slot)?;
-        if self.generation(&slot)? > before {
-            if let Some(theirs) = self.stored(&slot)? {
-                self.report
-                    .note("another login for this profile has just ended; its token is used");
-                return Ok(theirs);
-            }
+        if self.generation(&slot)? > before
+            && let Some(theirs) = self.stored(&slot)?
+        {
+            self.report.note("another login for this profile has just ended; its token is used");
+            return Ok(theirs);
         }
         let lock = self.lock_or_fail(&slot)?;
         let prepared = self.prepare(&slot)?;
@@ -96,14 +95,11 @@ impl Session<'_> {
         let target = self.vault.target(before.as_ref());
         let left = before.as_ref().map(|entry| entry.store).filter(|&store| store != target);
         let mut held = match left {
-            None => match self.recover(slot)? {
-                Recovered::Clean(held) => held,
-                Recovered::Pending(_, error) => return Err(error),
-            },
+            None => self.recovered(slot)?,
             Some(old) => self.read_from(old, tombstone, slot).unwrap_or_else(|error| {
                 self.report.warn(&format!(
                     "the session in the {old} store can't be read, and is left there: {}",
-                    sentence(&error)
+                    error.sentence()
                 ));
                 None
             }),
@@ -121,15 +117,17 @@ impl Session<'_> {
         Ok(Prepared { before, left, made })
     }
 
+    /// What the slot holds; a store that still won't take an earlier answer is an error.
+    fn recovered(&self, slot: &Slot) -> Result<Option<Held>> {
+        let Recovered { held, pending } = self.recover(slot)?;
+        pending.map_or(Ok(held), Err)
+    }
+
     /// Spends what the person brought.
     fn spend(&self, slot: &Slot, login: Login) -> Result<Obtained> {
-        let held = match self.recover(slot)? {
-            Recovered::Clean(Some(held)) => held,
-            Recovered::Clean(None) => {
-                return Err(Error::Busy("the session was removed while you logged in".to_owned()));
-            }
-            Recovered::Pending(_, error) => return Err(error),
-        };
+        let held = self
+            .recovered(slot)?
+            .ok_or_else(|| Error::Busy("the session was removed while you logged in".to_owned()))?;
         let mut asked = self.asked(slot);
         asked.username = login.username.or(asked.username);
         let intent = Intent {
@@ -158,7 +156,7 @@ impl Session<'_> {
         if let Err(error) = self.vault.open(old).and_then(|store| store.delete(&slot.name())) {
             self.report.warn(&format!(
                 "the old entry in the {old} store could not be removed: {}",
-                sentence(&error)
+                error.sentence()
             ));
         }
     }
@@ -178,7 +176,7 @@ impl Session<'_> {
         });
         if let Err(error) = undone {
             self.report
-                .warn(&format!("what the login began could not be removed: {}", sentence(&error)));
+                .warn(&format!("what the login began could not be removed: {}", error.sentence()));
         }
     }
 

@@ -1,9 +1,9 @@
 //! A logout: the end of a session is written down before anything is removed.
 
+use super::Session;
 use super::index::{self, IndexEntry};
 use super::renew::Recovered;
 use super::slot::Slot;
-use super::{Session, sentence};
 use crate::error::Result;
 use crate::terms::Identity;
 
@@ -15,20 +15,11 @@ impl Session<'_> {
             return Ok(false);
         }
         let _lock = self.lock_or_fail(slot)?;
-        let held = match self.recover(slot)? {
-            Recovered::Clean(held) => held,
-            Recovered::Pending(held, error) => {
-                self.report
-                    .trace(1, &|| format!("the journal's token is dropped: {}", sentence(&error)));
-                Some(*held)
-            }
-        };
+        // What the store won't take any more is dropped with the rest.
+        let Recovered { held, .. } = self.recover(slot)?;
         let Some(entry) = index::read(self.vault.data_dir(), &name)? else { return Ok(false) };
-        let newest = held
-            .as_ref()
-            .map_or(0, |held| held.newest())
-            .max(entry.generation)
-            .max(entry.tombstone);
+        let newest =
+            held.as_ref().map_or(0, super::Held::newest).max(entry.generation).max(entry.tombstone);
         let had_tokens = held.as_ref().is_some_and(|held| held.tokens().is_some());
         let tombstone = IndexEntry::new(entry.store, newest, newest, None);
         index::write(self.vault.data_dir(), &name, &tombstone)?;

@@ -190,7 +190,7 @@ impl Session<'_> {
         let entry = IndexEntry::new(held.store, held.record.generation, held.tombstone, token);
         // The index only has to know the store, and that it has known since the placeholder.
         if let Err(error) = index::write(self.vault.data_dir(), &slot.name(), &entry) {
-            self.report.warn(&format!("the index is out of date: {}", sentence(&error)));
+            self.report.warn(&format!("the index is out of date: {}", error.sentence()));
         }
         self.vault.open(held.store)?.set(&slot.name(), &held.record.to_bytes()?)
     }
@@ -230,16 +230,4 @@ impl Session<'_> {
     fn asked(&self, slot: &Slot) -> Asked {
         self.profile.asked(slot.identity)
     }
-}
-
-/// An error and its causes, in one line.
-fn sentence(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

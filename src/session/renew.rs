@@ -8,7 +8,7 @@ use super::journal::{self, Answer, Found, Intent, Journal};
 use super::lock::Attempt;
 use super::record::Record;
 use super::slot::Slot;
-use super::{Held, Obtained, Session, Want, Why, index, sentence};
+use super::{Held, Obtained, Session, Want, Why, index};
 use crate::error::{Error, ErrorResponse, Result};
 use crate::terms::{GrantType, Identity};
 use crate::token::TokenSet;
@@ -20,11 +20,11 @@ use crate::wire::request::TokenRequest;
 const COURTESY: Duration = Duration::from_secs(1);
 
 /// What RECOVER left.
-pub(super) enum Recovered {
-    /// The store is as new as can be.
-    Clean(Option<Held>),
-    /// An answer that the store still won't take: it stays in the journal.
-    Pending(Box<Held>, Error),
+pub(super) struct Recovered {
+    /// The slot, as new as can be.
+    pub(super) held: Option<Held>,
+    /// Why the store still won't take it: then the journal has the only copy.
+    pub(super) pending: Option<Error>,
 }
 
 /// What the server granted, and whether the store took it.
@@ -66,12 +66,10 @@ impl Session<'_> {
 
     /// With the slot's lock: RECOVER, RE-READ, and ask the server if it must be.
     fn renew(&self, slot: &Slot, want: Want<'_>, seen: u64) -> Result<Obtained> {
-        let held = match self.recover(slot)? {
-            Recovered::Clean(held) => held,
-            Recovered::Pending(held, error) => {
-                return self.hand_out_pending(slot, *held, want, seen, error);
-            }
-        };
+        let Recovered { held, pending } = self.recover(slot)?;
+        if let Some(error) = pending {
+            return self.hand_out_pending(slot, held.as_ref(), want, seen, error);
+        }
         if let Some(fit) = held.as_ref().and_then(|held| self.fit(slot, held, want, Some(seen))) {
             self.warn_if_short(&fit.tokens, want);
             return Ok(fit);
@@ -100,7 +98,7 @@ impl Session<'_> {
             {
                 self.report.warn(&format!(
                     "the token could not be renewed: {}; it serves on, {}",
-                    sentence(&error),
+                    error.sentence(),
                     self.life(&live.tokens)
                 ));
                 Ok(live)
@@ -148,47 +146,47 @@ impl Session<'_> {
     pub(super) fn recover(&self, slot: &Slot) -> Result<Recovered> {
         let held = self.read(slot)?;
         if slot.identity == Identity::Client {
-            return Ok(Recovered::Clean(held));
+            return Ok(Recovered { held, pending: None });
         }
         let path = self.journal_path(slot);
         let Some(mut held) = held else {
             // Without its record nobody can open a journal any more.
             journal::remove(&path)?;
-            return Ok(Recovered::Clean(None));
+            return Ok(Recovered { held: None, pending: None });
         };
         let (intent, answer) = match journal::read(&path, &held.record.journal_key)? {
-            Found::Nothing => return Ok(Recovered::Clean(Some(held))),
+            Found::Nothing => return Ok(Recovered { held: Some(held), pending: None }),
             Found::Unanswered => {
                 journal::remove(&path)?;
-                return Ok(Recovered::Clean(Some(held)));
+                return Ok(Recovered { held: Some(held), pending: None });
             }
             Found::Answered(found) => *found,
         };
         let adopted = adopt(&intent, &answer, &self.profile.response, &Redactor::new([]));
         let (Ok(tokens), true) = (adopted, intent.generation > held.newest()) else {
             journal::remove(&path)?;
-            return Ok(Recovered::Clean(Some(held)));
+            return Ok(Recovered { held: Some(held), pending: None });
         };
         held.record = Record { generation: intent.generation, tokens: Some(tokens), ..held.record };
-        match self.write(slot, &held) {
-            Ok(()) => {
-                journal::remove(&path)?;
-                Ok(Recovered::Clean(Some(held)))
-            }
-            Err(error) => Ok(Recovered::Pending(Box::new(held), error)),
+        let pending = self.write(slot, &held).err();
+        if pending.is_none() {
+            journal::remove(&path)?;
         }
+        Ok(Recovered { held: Some(held), pending })
     }
 
     /// The journal holds the only copy: its token is handed out, and nothing may be asked for.
     fn hand_out_pending(
         &self,
         slot: &Slot,
-        held: Held,
+        held: Option<&Held>,
         want: Want<'_>,
         seen: u64,
         error: Error,
     ) -> Result<Obtained> {
-        let fit = self.fit(slot, &held, want, Some(seen)).or_else(|| self.live(slot, &held, want));
+        let fit = held.and_then(|held| {
+            self.fit(slot, held, want, Some(seen)).or_else(|| self.live(slot, held, want))
+        });
         if fit.is_some() {
             self.warn_unstored(slot, &error);
         }
@@ -396,7 +394,7 @@ impl Session<'_> {
             Identity::Client => "the next run asks for another",
         };
         self.report
-            .warn(&format!("the new token could not be stored: {}; {kept}", sentence(error)));
+            .warn(&format!("the new token could not be stored: {}; {kept}", error.sentence()));
     }
 }
 

@@ -106,7 +106,7 @@ fn command(words: &[String], timeout: Duration) -> Result<Secret, String> {
         match child.try_wait() {
             Ok(Some(status)) => break Some(status),
             Ok(None) if printed.is_ok() && begun.elapsed() < timeout => {
-                std::thread::sleep(Duration::from_millis(2))
+                std::thread::sleep(Duration::from_millis(2));
             }
             _ => {
                 // It is ours, and it is late.
