@@ -100,15 +100,59 @@ impl MinTtl {
     const DEFAULT: i64 = 60;
 }
 
-impl TokenSet {
-    /// Seconds of life left at `now`: 0 when past, `None` when no end is known.
+/// When a token was given and when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    /// When the answer came.
+    pub obtained_at: UnixTime,
+    /// When the access token ends; absent where nobody knows.
+    pub expires_at: Option<UnixTime>,
+}
+
+impl Life {
+    /// Seconds left at `now`: 0 when past, `None` when no end is known.
     ///
     /// A clock that was set back can't make a token live longer than it was given.
     #[must_use]
-    pub fn expires_in(&self, now: UnixTime) -> Option<i64> {
+    pub fn expires_in(self, now: UnixTime) -> Option<i64> {
         let end = self.expires_at?;
         let whole = end.saturating_sub(self.obtained_at).max(0);
         Some(end.saturating_sub(now).clamp(0, whole))
+    }
+
+    /// The least life, in seconds, at which the token needs no renewal.
+    #[must_use]
+    pub fn wanted(self, min_ttl: MinTtl) -> i64 {
+        match (min_ttl, self.expires_at) {
+            (MinTtl::Explicit(seconds), _) => seconds,
+            (MinTtl::Default, Some(end)) => {
+                MinTtl::DEFAULT.min(end.saturating_sub(self.obtained_at) / 2)
+            }
+            (MinTtl::Default, None) => MinTtl::DEFAULT,
+        }
+    }
+
+    /// Whether there is at least the life that is wanted.
+    #[must_use]
+    pub fn is_fresh(self, now: UnixTime, min_ttl: MinTtl) -> bool {
+        match self.expires_in(now) {
+            Some(left) => left > 0 && left >= self.wanted(min_ttl),
+            None => true,
+        }
+    }
+}
+
+impl TokenSet {
+    /// When the access token was given and when it ends.
+    #[must_use]
+    pub const fn life(&self) -> Life {
+        Life { obtained_at: self.obtained_at, expires_at: self.expires_at }
+    }
+
+    /// Seconds of life left at `now`: 0 when past, `None` when no end is known.
+    #[must_use]
+    pub fn expires_in(&self, now: UnixTime) -> Option<i64> {
+        self.life().expires_in(now)
     }
 
     /// Whether the access token may still be used at `now`, as far as anyone knows.
@@ -120,22 +164,13 @@ impl TokenSet {
     /// The least life, in seconds, at which this token needs no renewal.
     #[must_use]
     pub fn wanted_life(&self, min_ttl: MinTtl) -> i64 {
-        match (min_ttl, self.expires_at) {
-            (MinTtl::Explicit(seconds), _) => seconds,
-            (MinTtl::Default, Some(end)) => {
-                MinTtl::DEFAULT.min(end.saturating_sub(self.obtained_at) / 2)
-            }
-            (MinTtl::Default, None) => MinTtl::DEFAULT,
-        }
+        self.life().wanted(min_ttl)
     }
 
     /// Whether the token has at least the life that is wanted of it.
     #[must_use]
     pub fn is_fresh(&self, now: UnixTime, min_ttl: MinTtl) -> bool {
-        match self.expires_in(now) {
-            Some(left) => left > 0 && left >= self.wanted_life(min_ttl),
-            None => true,
-        }
+        self.life().is_fresh(now, min_ttl)
     }
 }
 

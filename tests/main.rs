@@ -1,0 +1,6 @@
+//! What a user sees, command by command.
+
+// A test may fail by a panic in what it calls as well, and nothing here is a library.
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod support;
