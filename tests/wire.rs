@@ -1,14 +1,14 @@
 //! What goes over the wire, byte by byte: each file under `vectors/` is a provider's dialect or a
 //! subject, with the requests that must go out and what their answers must be taken for.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use oauthctl::error::Error;
-use oauthctl::profile::dialect::{
-    BasicEncoding, Format, Method, RequestDialect, ResponseDialect,
-};
+use oauthctl::profile::dialect::{BasicEncoding, Format, Method, RequestDialect, ResponseDialect};
 use oauthctl::secret::Secret;
 use oauthctl::terms::{ClientAuthMethod, GrantType};
 use oauthctl::wire::client_auth::ClientCredentials;
@@ -122,6 +122,7 @@ struct Answer {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names are the RFC's")]
 struct Token {
     access_token: String,
     token_type: Option<String>,
@@ -288,9 +289,7 @@ fn check_token(got: &TokenResponse, expected: &Token, dialect: &ResponseDialect)
 
 fn check_error(got: &Error, expected: &Expected) {
     let (kind, status, error, retry_after) = match got {
-        Error::Refused(refusal) => {
-            ("Refused", Some(refusal.status), refusal.error.clone(), None)
-        }
+        Error::Refused(refusal) => ("Refused", Some(refusal.status), refusal.error.clone(), None),
         Error::Unavailable { status, retry_after, .. } => {
             ("Unavailable", Some(*status), None, *retry_after)
         }
