@@ -1,9 +1,16 @@
 //! OAuth as bytes: pure functions between types and what goes over the wire. No clock, no I/O.
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::profile::dialect::Method;
 use crate::secret::Secret;
+
+pub mod client_auth;
+pub mod jwt;
+pub mod redact;
+pub mod request;
+pub mod response;
+pub mod transcript;
 
 /// A request, ready to be sent. Whatever could be secret can't print itself.
 #[derive(Debug, Clone)]
@@ -20,17 +27,126 @@ pub struct HttpRequest {
     pub body: Option<Secret<Vec<u8>>>,
 }
 
+impl HttpRequest {
+    /// The method as it stands in the request line.
+    #[must_use]
+    pub const fn method_name(&self) -> &'static str {
+        match self.method {
+            Method::Post => "POST",
+            Method::Get => "GET",
+        }
+    }
+
+    /// The request target (RFC 9112 section 3.2.1): the path and the whole query.
+    #[must_use]
+    pub fn target(&self) -> Secret {
+        let own = self.endpoint.query().filter(|query| !query.is_empty());
+        let added = self.query.as_ref().map(|query| query.expose().as_str());
+        let path = self.endpoint.path();
+        let room = [own, added].into_iter().flatten().map(|query| query.len() + 1).sum::<usize>();
+        let mut target = String::with_capacity(path.len() + room);
+        target.push_str(path);
+        for (query, mark) in [own, added].into_iter().flatten().zip(['?', '&']) {
+            target.push(mark);
+            target.push_str(query);
+        }
+        Secret::new(target)
+    }
+}
+
 /// An answer, read whole within bounds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct HttpResponse {
     /// The status.
     pub status: u16,
     /// `Content-Type`, as the server wrote it.
     pub content_type: Option<String>,
+    /// `Location`, as the server wrote it.
+    pub location: Option<String>,
     /// `Retry-After` in seconds, where it was given so.
     pub retry_after: Option<u64>,
     /// `Date`, as the server wrote it.
     pub date: Option<String>,
     /// The body.
     pub body: Secret<Vec<u8>>,
+}
+
+impl HttpResponse {
+    /// Whether the status says that the request was granted.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        matches!(self.status, 200..=299)
+    }
+}
+
+/// Whether a secret may go to this URL: by https, or by http within this machine.
+#[must_use]
+pub fn is_protected(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
+}
+
+/// Whether the URL's host is this machine: 127.0.0.0/8, `::1` or `localhost`.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn only_https_and_this_machine_are_protected() {
+        for good in [
+            "https://api.bindeo.com/access_token",
+            "http://127.0.0.1:8080/t",
+            "http://127.8.9.10/t",
+            "http://[::1]/t",
+            "http://LocalHost:1/t",
+            "http://0x7f.1/t",
+        ] {
+            assert!(is_protected(&url(good)), "{good}");
+        }
+        for bad in [
+            "http://api.bindeo.com/access_token",
+            "http://localhost.evil.example/t",
+            "http://localhost./t",
+            "http://127.0.0.1.evil.example/t",
+            "http://128.0.0.1/t",
+            "http://[::ffff:127.0.0.1]/t",
+            "http://[::2]/t",
+            "ftp://localhost/t",
+            "file:///t",
+        ] {
+            assert!(!is_protected(&url(bad)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_query_is_appended_to_what_the_endpoint_already_has() {
+        let target = |endpoint: &str, query: Option<&str>| {
+            let request = HttpRequest {
+                method: Method::Get,
+                endpoint: url(endpoint),
+                query: query.map(Secret::from),
+                headers: vec![],
+                body: None,
+            };
+            request.target().expose().clone()
+        };
+        assert_eq!(target("https://h", None), "/");
+        assert_eq!(target("https://h/t", Some("a=b")), "/t?a=b");
+        assert_eq!(target("https://h/t?", Some("a=b")), "/t?a=b");
+        assert_eq!(target("https://h/t?x=1&y#f", Some("a=b")), "/t?x=1&y&a=b");
+        assert_eq!(target("https://h/t?x=1", None), "/t?x=1");
+    }
 }
