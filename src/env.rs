@@ -12,7 +12,7 @@ pub const PREFIX: &str = "OAUTHCTL_";
 pub const SECRETS: &[&str] = &["OAUTHCTL_CLIENT_SECRET", "OAUTHCTL_PASSWORD", "OAUTHCTL_FILE_KEY"];
 
 /// A way to look up environment variables; an empty one counts as unset.
-pub struct Env(Box<dyn Fn(&str) -> Option<OsString>>);
+pub struct Env(Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>);
 
 impl Env {
     /// The environment of this process.

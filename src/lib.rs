@@ -19,3 +19,10 @@ pub mod http;
 pub mod store;
 
 pub mod exchange;
+
+pub mod session;
+
+pub mod cli;
+
+#[cfg(feature = "sandbox")]
+pub mod sandbox;

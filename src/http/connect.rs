@@ -29,17 +29,31 @@ pub(super) enum Phase {
 }
 
 /// The phase, as the layers of a connection report it.
-#[derive(Debug, Default)]
-pub(super) struct Progress(AtomicU8);
+#[derive(Debug)]
+pub(super) struct Progress {
+    phase: AtomicU8,
+    proxied: bool,
+}
 
 impl Progress {
+    /// Of a request that goes through a proxy, or of one that doesn't.
+    pub(super) const fn new(proxied: bool) -> Self {
+        Self { phase: AtomicU8::new(Phase::Lookup as u8), proxied }
+    }
+
     fn reach(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::Relaxed);
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Whether this connection leads to the server: the layers are gone through once more for
+    /// the connection to a proxy.
+    fn is_to_server(&self, details: &ConnectionDetails) -> bool {
+        details.config.proxy().is_some() == self.proxied
     }
 
     /// The phase reached last.
     pub(super) fn phase(&self) -> Phase {
-        match self.0.load(Ordering::Relaxed) {
+        match self.phase.load(Ordering::Relaxed) {
             0 => Phase::Lookup,
             1 => Phase::Connect,
             2 => Phase::Secure,
@@ -49,13 +63,13 @@ impl Progress {
 }
 
 /// The layers of a connection, each told by what it passes on.
-pub(super) fn chain(progress: &Arc<Progress>, deadline: Instant, proxied: bool) -> impl Connector {
+pub(super) fn chain(progress: &Arc<Progress>, deadline: Instant) -> impl Connector {
     ().chain(SocksConnector::default())
         .chain(ConnectProxyConnector::default())
         .chain(TcpConnector::default())
         .chain(Connected(Arc::clone(progress)))
         .chain(RustlsConnector::default())
-        .chain(Guard { progress: Arc::clone(progress), deadline, proxied })
+        .chain(Guard { progress: Arc::clone(progress), deadline })
 }
 
 /// Looks names up, but never `localhost`: a resolver may say anything.
@@ -86,7 +100,9 @@ impl Resolver for Lookup {
         let addresses = match loopback(uri) {
             Some(both) => {
                 let mut addresses = self.empty();
-                both.into_iter().for_each(|address| addresses.push(address));
+                for address in both {
+                    addresses.push(address);
+                }
                 addresses
             }
             None => self.system.resolve(uri, config, timeout)?,
@@ -107,15 +123,21 @@ fn loopback(uri: &Uri) -> Option<[SocketAddr; 2]> {
     Some([(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()])
 }
 
-/// Notes that there is a connection.
+/// Notes that there is a connection to the server.
 #[derive(Debug)]
 struct Connected(Arc<Progress>);
 
 impl<In: Transport> Connector<In> for Connected {
     type Out = In;
 
-    fn connect(&self, _: &ConnectionDetails, chained: Option<In>) -> Result<Option<In>, Error> {
-        self.0.reach(Phase::Secure);
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<In>, Error> {
+        if self.0.is_to_server(details) {
+            self.0.reach(Phase::Secure);
+        }
         Ok(chained)
     }
 }
@@ -125,7 +147,6 @@ impl<In: Transport> Connector<In> for Connected {
 struct Guard {
     progress: Arc<Progress>,
     deadline: Instant,
-    proxied: bool,
 }
 
 impl<In: Transport> Connector<In> for Guard {
@@ -136,9 +157,7 @@ impl<In: Transport> Connector<In> for Guard {
         details: &ConnectionDetails,
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
-        // The chain runs once for the connection to a proxy, where what is sent is no request yet.
-        let is_last = details.config.proxy().is_some() == self.proxied;
-        let progress = is_last.then(|| Arc::clone(&self.progress));
+        let progress = self.progress.is_to_server(details).then(|| Arc::clone(&self.progress));
         Ok(chained.map(|inner| Guarded { inner, progress, deadline: self.deadline }))
     }
 }
@@ -146,7 +165,7 @@ impl<In: Transport> Connector<In> for Guard {
 #[derive(Debug)]
 struct Guarded<T> {
     inner: T,
-    /// Told when the request goes out; nobody, where this leads only to a proxy.
+    /// Told when the request goes out; what goes to a proxy is no request yet.
     progress: Option<Arc<Progress>>,
     deadline: Instant,
 }
@@ -192,12 +211,14 @@ mod tests {
 
     #[test]
     fn localhost_is_both_loopback_addresses_and_nothing_else_is() {
-        let at = |uri: &str| loopback(&uri.parse().unwrap()).map(|both| both.map(|a| a.to_string()));
+        let at =
+            |uri: &str| loopback(&uri.parse().unwrap()).map(|both| both.map(|a| a.to_string()));
         let both = |port| Some([format!("127.0.0.1:{port}"), format!("[::1]:{port}")]);
         assert_eq!(at("http://localhost:8080/t"), both(8080));
         assert_eq!(at("https://LOCALHOST./t"), both(443));
         assert_eq!(at("http://localhost/t"), both(80));
-        for other in ["https://localhost.example/t", "https://a.localhost/t", "http://127.0.0.1/t"] {
+        for other in ["https://localhost.example/t", "https://a.localhost/t", "http://127.0.0.1/t"]
+        {
             assert_eq!(at(other), None);
         }
     }

@@ -30,7 +30,7 @@ impl Failure {
 
     /// Whether the server's certificate was not believed.
     pub(super) fn is_untrusted(&self) -> bool {
-        self.phase == Phase::Secure && self.word().starts_with("invalid peer certificate")
+        self.phase != Phase::Sent && self.word().starts_with("invalid peer certificate")
     }
 
     /// The error for a person; `timeout` is what the request was given.
@@ -77,7 +77,7 @@ impl Failure {
                 Phase::Secure => "agreeing on TLS",
                 Phase::Sent => "waiting for the answer",
             };
-            return (format!("{peer}: no end after {timeout:?} of {during}"), false);
+            return (format!("{peer}: timed out after {timeout:?}, while {during}"), false);
         }
         if let ureq::Error::ConnectProxyFailed(_) = error {
             return (format!("{peer} did not connect to {server}"), true);
@@ -98,8 +98,7 @@ impl Failure {
 
     /// Whom the trouble is with: up to the connection, that is the proxy.
     fn peer(&self) -> Peer<'_> {
-        let is_far = matches!(self.phase, Phase::Secure | Phase::Sent)
-            && !matches!(self.error, ureq::Error::ConnectProxyFailed(_));
+        let is_far = matches!(self.phase, Phase::Secure | Phase::Sent);
         Peer { server: &self.server, proxy: self.proxy.as_deref(), is_far }
     }
 

@@ -21,6 +21,8 @@ mod failure;
 mod proxy;
 mod retry_after;
 mod roots;
+#[cfg(test)]
+mod tests;
 
 /// Sends one request and reads its answer, within a deadline.
 pub trait Transport {
@@ -126,13 +128,13 @@ fn attempt(
     roots: RootCerts,
     deadline: Instant,
 ) -> Result<HttpResponse, Failure> {
-    let progress = Arc::new(Progress::default());
+    let progress = Arc::new(Progress::new(proxy.is_some()));
     let fail = {
         let via = proxy.clone();
         let progress = Arc::clone(&progress);
         move |error| Failure::new(error, progress.phase(), &request.endpoint, via.as_ref())
     };
-    let connector = connect::chain(&progress, deadline, proxy.is_some());
+    let connector = connect::chain(&progress, deadline);
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -140,7 +142,8 @@ fn attempt(
         .timeout_global(Some(deadline.saturating_duration_since(Instant::now())))
         .user_agent(USER_AGENT)
         .max_response_header_size(LONGEST_HEAD)
-        .input_buffer_size(LONGEST_HEAD)
+        // A head that is too large must fit in, to be seen as such.
+        .input_buffer_size(2 * LONGEST_HEAD)
         .output_buffer_size(LONGEST_HEAD)
         .proxy(proxy)
         .tls_config(TlsConfig::builder().root_certs(roots).build())

@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn this_machine_is_never_reached_by_a_proxy() {
-        for url in ["http://localhost:1/", "https://localhost/", "http://127.0.0.2/", "http://[::1]/"]
+        for url in
+            ["http://localhost:1/", "https://localhost/", "http://127.0.0.2/", "http://[::1]/"]
         {
             assert_eq!(chosen(url, &[("ALL_PROXY", "http://p:1")]), None, "{url}");
             assert_eq!(chosen(url, &[("http_proxy", "http://p:1")]), None, "{url}");
@@ -209,7 +210,13 @@ mod tests {
 
     #[test]
     fn a_wrong_proxy_is_named_by_its_variable_alone() {
-        for value in ["ftp://u:hunter2@p", "http://u:hunter2@", "http://u:hunter2@p:x", "http://u:hunter2@p:65536", "%"] {
+        for value in [
+            "ftp://u:hunter2@p",
+            "http://u:hunter2@",
+            "http://u:hunter2@p:x",
+            "http://u:hunter2@p:65536",
+            "%",
+        ] {
             let error = parse("https_proxy", value).unwrap_err();
             assert!(matches!(error, Error::Config(_)), "{error}");
             assert!(error.to_string().contains("https_proxy"), "{error}");

@@ -106,3 +106,85 @@ fn is_der(bytes: &[u8]) -> bool {
     };
     bytes.len() == header + length
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+
+    use super::*;
+    use crate::error::Error;
+
+    fn pem(kind: &str, der: &[u8]) -> String {
+        let text = BASE64_STANDARD.encode(der);
+        format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")
+    }
+
+    /// What looks like a certificate from outside.
+    fn sound() -> String {
+        pem("CERTIFICATE", &[&[0x30, 0x81, 0x80][..], &[0; 0x80]].concat())
+    }
+
+    fn loaded(ca_file: Option<&str>, cert_file: Option<&str>) -> Result<Vec<RootCerts>> {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let ca_file = ca_file.map(|text| write("ca.pem", text));
+        let cert_file = cert_file.map(|text| write("roots.pem", text).to_str().unwrap().to_owned());
+        load(&move |_| cert_file.clone(), ca_file.as_deref())
+    }
+
+    fn count(roots: &RootCerts) -> usize {
+        let RootCerts::Specific(certificates) = roots else { panic!("{roots:?}") };
+        certificates.len()
+    }
+
+    #[test]
+    fn a_file_without_a_sound_certificate_is_named() {
+        let key = pem("PRIVATE KEY", b"key");
+        let damaged = [
+            pem("CERTIFICATE", b"garbage"),
+            pem("CERTIFICATE", &[0x30, 0x82, 9, 9, 1]),
+            sound().replace("MIG", "M?G"),
+            sound() + "-----BEGIN CERTIFICATE-----\nMIGA",
+            sound() + &pem("CERTIFICATE", &[]),
+        ];
+        for text in ["", "no PEM at all", &key].into_iter().chain(damaged.iter().map(|s| &**s)) {
+            for (ca_file, cert_file, name) in [
+                (Some(text), None, "ca.pem: ca_file"),
+                (None, Some(text), "roots.pem: SSL_CERT_FILE"),
+            ] {
+                let Err(Error::Config(error)) = loaded(ca_file, cert_file) else {
+                    panic!("{text:?} passed");
+                };
+                assert!(error.to_string().contains(name), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        let missing = Path::new("/nonexistent/ca.pem");
+        let Err(Error::Config(error)) = load(&|_| None, Some(missing)) else { panic!() };
+        assert_eq!(error.file.as_deref(), Some(missing));
+        assert!(load(&|_| Some("/nonexistent/roots.pem".to_owned()), None).is_err());
+    }
+
+    #[test]
+    fn the_own_list_is_added_to_the_systems() {
+        let (one, two) = (sound(), sound() + &pem("PRIVATE KEY", b"key") + &sound());
+        let roots = loaded(Some(&one), Some(&two)).unwrap();
+        assert_eq!(roots.iter().map(count).collect::<Vec<_>>(), [3]);
+        assert_eq!(loaded(Some(&two), None).map(|lists| count(&lists[0])).unwrap(), {
+            2 + bundle().map_or(0, |system| system.len())
+        });
+    }
+
+    #[test]
+    fn an_empty_ssl_cert_file_counts_as_unset() {
+        assert!(load(&|_| Some(String::new()), None).is_ok());
+    }
+}

@@ -141,8 +141,7 @@ mod tests {
     #[test]
     fn a_missing_secret_is_named() {
         for method in [ClientAuthMethod::ClientSecretBasic, ClientAuthMethod::ClientSecretPost] {
-            let credentials =
-                ClientCredentials { client_id: "c".to_owned(), secret: None, method };
+            let credentials = ClientCredentials { client_id: "c".to_owned(), secret: None, method };
             let error = credentials.authenticate(BasicEncoding::Raw).unwrap_err();
             let Error::Config(error) = error else { panic!("{error}") };
             assert_eq!(error.missing, Some("client_secret"));

@@ -261,8 +261,8 @@ mod tests {
             r#"p@ss/w\"rd &é<'\\%41+😀"#,
             r#"p@ss\/w\"rd \u0026\u00e9\u003c\u0027\\%41+\ud83d\ude00"#,
             r"\u0070\u0040\u0073\u0073\u002F\u0077\u0022\u0072\u0064\u0020\u0026\u00E9\u003C\u0027\u005C\u0025\u0034\u0031\u002B\uD83D\uDE00",
-            r#"p@ss/w&quot;rd &amp;&#233;&lt;&#39;\%41+&#x1F600;"#,
-            r#"p&#64;ss&#x2F;w&#34;rd &amp;é&lt;&apos;\%41+😀"#,
+            r"p@ss/w&quot;rd &amp;&#233;&lt;&#39;\%41+&#x1F600;",
+            r"p&#64;ss&#x2F;w&#34;rd &amp;é&lt;&apos;\%41+😀",
         ] {
             assert_eq!(hide.scrub(&format!("before {echo} after")), "before [redacted] after");
         }
@@ -289,7 +289,10 @@ mod tests {
     #[test]
     fn a_long_secret_is_hidden_even_where_it_is_cut_off() {
         let hide = redactor(&["NWU4ZjcyMzA0ZTVhM2JjY2MyMjU5NDQ4YWYxYzNkZWQ"]);
-        assert_eq!(hide.scrub("token NWU4ZjcyMzA0ZTVhM2Jj... is bad"), "token [redacted]... is bad");
+        assert_eq!(
+            hide.scrub("token NWU4ZjcyMzA0ZTVhM2Jj... is bad"),
+            "token [redacted]... is bad"
+        );
         assert_eq!(hide.scrub("ends in M2JjY2MyMjU5NDQ4YWYxYzNkZWQ"), "ends in [redacted]");
     }
 

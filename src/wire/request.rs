@@ -60,11 +60,7 @@ impl TokenRequest {
         Self::new(GrantType::RefreshToken, params, scope)
     }
 
-    fn new(
-        grant_type: GrantType,
-        params: Vec<(&'static str, Param)>,
-        scope: &[String],
-    ) -> Self {
+    fn new(grant_type: GrantType, params: Vec<(&'static str, Param)>, scope: &[String]) -> Self {
         Self { grant_type, params, scope: scope.to_vec() }
     }
 

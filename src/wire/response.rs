@@ -26,7 +26,7 @@ pub struct TokenResponse {
     pub expires_in: Option<i64>,
     /// The refresh token.
     pub refresh_token: Option<Secret>,
-    /// The ID token of OpenID Connect.
+    /// The ID token, where one came along; not verified.
     pub id_token: Option<Secret>,
     /// The scope granted, where the server said.
     pub scope: Option<Vec<String>>,
@@ -195,7 +195,9 @@ fn scopes(value: &Value, separator: Option<&str>) -> Option<Vec<String>> {
     };
     match value {
         Value::String(text) => Some(split(text)),
-        Value::Array(items) => Some(items.iter().filter_map(Value::as_str).flat_map(split).collect()),
+        Value::Array(items) => {
+            Some(items.iter().filter_map(Value::as_str).flat_map(split).collect())
+        }
         _ => None,
     }
 }
@@ -304,20 +306,17 @@ impl ErrorMembers {
     }
 }
 
-/// IANA's error codes that a token endpoint may send, and those of OpenID Connect.
-const REGISTERED: [&str; 18] = [
+/// IANA's error codes that a token endpoint may send.
+const REGISTERED: [&str; 15] = [
     "access_denied",
     "authorization_pending",
-    "consent_required",
     "expired_token",
-    "interaction_required",
     "invalid_client",
     "invalid_dpop_proof",
     "invalid_grant",
     "invalid_request",
     "invalid_scope",
     "invalid_target",
-    "login_required",
     "server_error",
     "slow_down",
     "temporarily_unavailable",
@@ -393,7 +392,14 @@ fn title(page: &str) -> Option<String> {
 
 /// `Content-Type` without its parameters.
 fn media_type(response: &HttpResponse) -> &str {
-    response.content_type.as_deref().unwrap_or_default().split(';').next().unwrap_or_default().trim()
+    response
+        .content_type
+        .as_deref()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
 }
 
 /// An answer's type and size.
