@@ -1,19 +1,8 @@
 //! One contract, run against every store; and what each store promises besides.
-#![allow(clippy::unwrap_used, unreachable_pub)]
-
-#[path = "store/file.rs"]
 mod file;
 #[cfg(target_os = "linux")]
-#[path = "store/keychain.rs"]
 mod keychain;
-#[path = "store/split.rs"]
 mod split;
-#[path = "support"]
-mod support {
-    pub mod child;
-    #[cfg(target_os = "linux")]
-    pub mod keyring;
-}
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,8 +1,6 @@
 //! What goes over the wire, byte by byte: each file under `vectors/` is a provider's dialect or a
 //! subject, with the requests that must go out and what their answers must be taken for.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

@@ -144,19 +144,28 @@ pub fn encode(
     };
     let (body, content_type) = body.unzip();
 
-    let mut headers = vec![("Accept".to_owned(), Secret::from("application/json"))];
-    headers.extend(content_type.map(|kind| ("Content-Type".to_owned(), Secret::from(kind))));
-    headers.extend(auth.authorization.map(|value| ("Authorization".to_owned(), value)));
-    for (name, value) in &dialect.headers {
-        headers.push(header(name, value)?);
-    }
     Ok(HttpRequest {
         method: dialect.method,
         endpoint: endpoint.clone(),
         query: query.map(Secret::new),
-        headers,
+        headers: headers(content_type, auth.authorization, dialect)?,
         body: body.map(|text| Secret::new(text.into_bytes())),
     })
+}
+
+/// The headers of a request to any endpoint of the server.
+pub(super) fn headers(
+    content_type: Option<&str>,
+    authorization: Option<Secret>,
+    dialect: &RequestDialect,
+) -> Result<Vec<(String, Secret)>> {
+    let mut headers = vec![("Accept".to_owned(), Secret::from("application/json"))];
+    headers.extend(content_type.map(|kind| ("Content-Type".to_owned(), Secret::from(kind))));
+    headers.extend(authorization.map(|value| ("Authorization".to_owned(), value)));
+    for (name, value) in &dialect.headers {
+        headers.push(header(name, value)?);
+    }
+    Ok(headers)
 }
 
 /// A header that can't break out of its line (RFC 9110 section 5.5).
@@ -174,7 +183,7 @@ fn header(name: &str, value: &str) -> Result<(String, Secret)> {
 }
 
 /// The parameters as `application/x-www-form-urlencoded` (RFC 6749 appendix B).
-fn form(params: &[(&str, &str)]) -> String {
+pub(super) fn form(params: &[(&str, &str)]) -> String {
     // Three bytes for one at the most: the buffer never moves, and so leaves no copy of a secret.
     let room = params.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
     let mut text = form_urlencoded::Serializer::new(String::with_capacity(room));

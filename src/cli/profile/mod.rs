@@ -10,8 +10,7 @@ use crate::output::table::Table;
 use crate::profile::layer::Layer;
 use crate::profile::schema::{Value, check_name};
 use crate::profile::{self, Profile, load};
-use crate::session::slot::Slot;
-use crate::session::{index, secrets};
+use crate::session::secrets;
 use crate::terms::Identity;
 
 mod add;
@@ -144,10 +143,8 @@ fn remove(context: &Context, name: &str) -> Result<()> {
     let profile = context.profile_named(name, Layer::default());
     let profile = profile.or_else(|_| Profile::new(name, &Layer::default(), &context.dirs))?;
     context.with_session(&profile, None, |session| {
-        for entry in index::names(&context.dirs.data)? {
-            if let Some(slot) = Slot::from_name(&entry).filter(|slot| slot.profile == name) {
-                session.logout(&slot)?;
-            }
+        for slot in session.slots()? {
+            session.logout(&slot, false)?;
         }
         session.vault.forget_secret(&secrets::client_secret_entry(name))
     })?;
