@@ -74,8 +74,12 @@ impl Args {
 
 /// Whether anything was forgotten, or the first error once everything has been tried.
 fn first_error(results: impl Iterator<Item = Result<bool>>) -> Result<bool> {
-    results.fold(Ok(false), |all, one| match (all, one) {
-        (Ok(before), Ok(now)) => Ok(before || now),
-        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-    })
+    let mut all = Ok(false);
+    for one in results {
+        all = match (all, one) {
+            (Ok(before), Ok(now)) => Ok(before || now),
+            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+        };
+    }
+    all
 }
