@@ -4,3 +4,4 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod support;
+mod wire;
