@@ -9,7 +9,7 @@ use url::Url;
 
 use super::connect::Phase;
 use crate::error::Error;
-use crate::wire::redact::escape_controls;
+use crate::wire::redact::brief;
 
 /// A failed request, and how far it came.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Failure {
             ureq::Error::Io(error) => error.to_string(),
             error => error.to_string(),
         };
-        escape_controls(&text, 300)
+        brief(&text, 300)
     }
 }
 
