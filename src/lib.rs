@@ -12,3 +12,5 @@ pub mod wire;
 
 pub mod http;
 pub mod store;
+
+pub mod curl;
