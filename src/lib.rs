@@ -20,6 +20,7 @@ pub mod store;
 
 pub mod exchange;
 
+pub mod curl;
 pub mod session;
 
 pub mod cli;

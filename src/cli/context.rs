@@ -157,8 +157,7 @@ impl Context {
         profile: &Profile,
         work: impl FnOnce(&dyn Transport) -> T,
     ) -> T {
-        let environment = |name: &str| self.env.text(name).ok().flatten();
-        let transport = UreqTransport::new(self.timeout, profile.ca_file.clone(), &environment);
+        let transport = UreqTransport::new(self.timeout, profile.ca_file.clone(), &self.env);
         work(&Patient { transport: &transport, terminal: &self.terminal })
     }
 
