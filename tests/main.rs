@@ -5,5 +5,6 @@
 
 mod support;
 
+mod renewal;
 mod store;
 mod wire;
