@@ -5,5 +5,6 @@
 
 mod support;
 
+mod docs;
 mod store;
 mod wire;
