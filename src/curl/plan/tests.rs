@@ -491,7 +491,9 @@ fn curl_reads_a_configuration_as_it_was_judged() {
     for line in config::lines(text.as_bytes()) {
         let mut items = Vec::new();
         Table::new(&help).read(line.option, line.value.as_deref(), &mut items).unwrap();
-        items.iter().for_each(|item| config::write(&mut written, item));
+        for item in &items {
+            config::write(&mut written, item);
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     let [theirs, ours] = [text.as_bytes(), &written].map(|text| {
