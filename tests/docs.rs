@@ -130,10 +130,14 @@ fn every_command_of_the_readme_runs() {
             .replace("https://api.bindeo.com", "$bindeo")
             .replace("https://api.musement.com", "$musement")
             .replace("https://id.example.com", "$standard");
-        script.push_str(&format!(
-            "echo {:?} >&2\n(\n{bare}{command}\n)\n",
-            command.lines().next().unwrap()
-        ));
+        let first = command.lines().next().unwrap();
+        script.extend([format!(
+            "echo {first:?} >&2
+(
+{bare}{command}
+)
+"
+        )]);
     }
     let home = tempfile::tempdir().unwrap();
     let output = program()
