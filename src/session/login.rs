@@ -43,6 +43,12 @@ impl Session<'_> {
     /// Of two logins at once the second waits for the first, and uses its result.
     pub fn login(&self, ask: &mut dyn FnMut() -> Result<Login>) -> Result<Obtained> {
         let slot = self.slot(Identity::User);
+        if self.vault.keeps_nothing() {
+            let login = ask()?;
+            let tokens =
+                self.exchange_unstored(&self.intent(&slot, &login, 0), &login.request, false)?;
+            return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
+        }
         let before = self.generation(&slot)?;
         let _login = self.login_lock(&slot)?;
         if self.generation(&slot)? > before
@@ -56,7 +62,7 @@ impl Session<'_> {
         drop(lock);
         let login = ask();
         let lock = self.lock_or_fail(&slot)?;
-        let result = login.and_then(|login| self.spend(&slot, login));
+        let result = login.and_then(|login| self.spend(&slot, &login));
         match &result {
             Ok(_) => self.leave(&slot, prepared.left),
             Err(_) => self.undo(&slot, &prepared),
@@ -117,6 +123,20 @@ impl Session<'_> {
         Ok(Prepared { before, left, made })
     }
 
+    /// What a login asks for.
+    fn intent(&self, slot: &Slot, login: &Login, generation: u64) -> Intent {
+        let mut asked = self.asked(slot);
+        asked.username = login.username.clone().or(asked.username);
+        Intent {
+            generation,
+            grant_type: login.grant_type,
+            scope: asked.scope.clone(),
+            asked,
+            refresh_token: login.refresh_token.clone(),
+            id_token: None,
+        }
+    }
+
     /// What the slot holds; a store that still won't take an earlier answer is an error.
     fn recovered(&self, slot: &Slot) -> Result<Option<Held>> {
         let Recovered { held, pending } = self.recover(slot)?;
@@ -124,20 +144,11 @@ impl Session<'_> {
     }
 
     /// Spends what the person brought.
-    fn spend(&self, slot: &Slot, login: Login) -> Result<Obtained> {
+    fn spend(&self, slot: &Slot, login: &Login) -> Result<Obtained> {
         let held = self
             .recovered(slot)?
             .ok_or_else(|| Error::Busy("the session was removed while you logged in".to_owned()))?;
-        let mut asked = self.asked(slot);
-        asked.username = login.username.or(asked.username);
-        let intent = Intent {
-            generation: held.newest() + 1,
-            grant_type: login.grant_type,
-            scope: asked.scope.clone(),
-            asked,
-            refresh_token: login.refresh_token,
-            id_token: None,
-        };
+        let intent = self.intent(slot, login, held.newest() + 1);
         let granted = self.exchange_journaled(slot, held, &intent, &login.request, false)?;
         if let Some(error) = granted.unstored {
             self.warn_unstored(slot, &error);
