@@ -5,7 +5,9 @@
 //!
 //! READ → LOCK → RECOVER → RE-READ → INTENT → SEND → GOT → STORE → CLEAN
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::index::{IndexEntry, IndexToken};
@@ -14,7 +16,7 @@ use self::record::Record;
 use self::slot::Slot;
 use self::vault::Vault;
 use crate::env::Env;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StoreError, StoreFault};
 use crate::exchange::Exchange;
 use crate::profile::Profile;
 use crate::report::Report;
@@ -230,4 +232,26 @@ impl Session<'_> {
     fn asked(&self, slot: &Slot) -> Asked {
         self.profile.asked(slot.identity)
     }
+}
+
+/// The longest index line or journal that is read, in bytes: far above any that is written.
+const LONGEST_FILE: u64 = 4 << 20;
+
+/// Reads a file below DATA, within bounds; `None` where there is none.
+fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    match File::open(path).and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut bytes)) {
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file below DATA that can't be used is a fault of the store, whichever store holds the tokens.
+fn fault(message: String, error: io::Error) -> Error {
+    let fault = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreFault::Denied,
+        _ => StoreFault::Failed,
+    };
+    StoreError { fault, store: StoreKind::File, message, source: Some(error.into()) }.into()
 }
