@@ -11,8 +11,10 @@ pub const PREFIX: &str = "OAUTHCTL_";
 /// The variables that hold a secret: no child process ever inherits them.
 pub const SECRETS: &[&str] = &["OAUTHCTL_CLIENT_SECRET", "OAUTHCTL_PASSWORD", "OAUTHCTL_FILE_KEY"];
 
+type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
+
 /// A way to look up environment variables; an empty one counts as unset.
-pub struct Env(Box<dyn Fn(&str) -> Option<OsString>>);
+pub struct Env(Box<Lookup>);
 
 impl Env {
     /// The environment of this process.

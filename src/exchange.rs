@@ -4,11 +4,14 @@ use url::Url;
 
 use crate::error::Result;
 use crate::http::Transport;
-use crate::profile::dialect::RequestDialect;
+use crate::profile::dialect::{RequestDialect, ResponseDialect};
 use crate::report::Report;
+use crate::secret::Secret;
 use crate::wire::client_auth::ClientCredentials;
+use crate::wire::redact::Redactor;
 use crate::wire::request::{TokenRequest, encode};
-use crate::wire::{HttpResponse, transcript};
+use crate::wire::response::decode;
+use crate::wire::{HttpResponse, revocation, transcript};
 
 /// Sends token requests.
 ///
@@ -47,6 +50,29 @@ impl Exchange<'_> {
         self.report.trace(2, &|| got().head);
         self.report.trace(3, &|| got().body);
         Ok(response)
+    }
+
+    /// Revokes a token (RFC 7009); one that the server doesn't know any more is revoked too.
+    pub fn revoke(
+        &self,
+        token: &Secret,
+        token_type_hint: &str,
+        endpoint: &Url,
+        dialect: &RequestDialect,
+        credentials: &ClientCredentials,
+    ) -> Result<()> {
+        let request = revocation::encode(token, token_type_hint, endpoint, dialect, credentials)?;
+        self.report.trace(1, &|| {
+            let authority = transcript::authority(endpoint);
+            format!("POST {authority} {} (revocation of the {token_type_hint})", endpoint.path())
+        });
+        let response = self.transport.send(&request)?;
+        self.report.trace(1, &|| format!("status {}", response.status));
+        if response.is_success() {
+            return Ok(());
+        }
+        let secrets = credentials.secret.iter().chain([token]).cloned();
+        decode(&response, &ResponseDialect::default(), &Redactor::new(secrets)).map(|_| ())
     }
 }
 

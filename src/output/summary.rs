@@ -1,5 +1,6 @@
 //! What may be told of a token by whoever doesn't hold it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::terms::GrantType;
@@ -9,7 +10,7 @@ use crate::token::{Life, TokenSet};
 pub type Claims = Map<String, Value>;
 
 /// What may be told of a token without looking into the store: nothing of it is secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The grant that began the session.
     pub grant_type: GrantType,

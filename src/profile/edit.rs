@@ -80,10 +80,10 @@ pub fn annotated(layer: &Layer) -> String {
     let mut current = "";
     for (table, line, origin) in &lines {
         if table != current {
-            text.push_str(&format!("\n[{table}]\n"));
+            text.extend(["\n[", table.as_str(), "]\n"]);
             current = table;
         }
-        text.push_str(&format!("{line:width$}  # {origin}\n"));
+        text.extend([format!("{line:width$}  # {origin}\n")]);
     }
     text
 }

@@ -142,6 +142,7 @@ pub fn read_preset(name: &str, text: &str) -> Result<Layer> {
 }
 
 /// The names of the files in a directory of the configuration, sorted.
+#[must_use]
 pub fn names_in(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(directory)
         .into_iter()

@@ -196,7 +196,10 @@ impl Kind {
             {
                 Ok(value)
             }
-            Self::Text | Self::Path => Ok(value),
+            Self::Separator if text.is_empty() || text.chars().any(char::is_control) => {
+                Err("must be a text of at least one character".to_owned())
+            }
+            Self::Text | Self::Path | Self::Separator => Ok(value),
             Self::Name => check_name(text).map(|()| value),
             Self::Url => check_url(text).map(|_| value),
             Self::Endpoint if text.starts_with('/') => check_url_text(text).map(|()| value),
@@ -212,10 +215,6 @@ impl Kind {
             },
             Self::Pointer if text.starts_with('/') => Ok(value),
             Self::Pointer => Err("must be a JSON pointer, which begins with /".to_owned()),
-            Self::Separator if text.is_empty() || text.chars().any(char::is_control) => {
-                Err("must be a text of at least one character".to_owned())
-            }
-            Self::Separator => Ok(value),
             _ => Err(format!("must be {}", self.expected())),
         }
     }
@@ -394,7 +393,7 @@ pub fn is_protected(url: &Url) -> bool {
     }
 }
 
-/// Whether the host is this machine: 127.0.0.0/8, ::1 or `localhost`.
+/// Whether the host is this machine: 127.0.0.0/8, `::1` or `localhost`.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -10,6 +10,7 @@ pub mod jwt;
 pub mod redact;
 pub mod request;
 pub mod response;
+pub mod revocation;
 pub mod transcript;
 
 /// A request, ready to be sent. Whatever could be secret can't print itself.

@@ -143,22 +143,31 @@ pub fn encode(
     };
     let (body, content_type) = body.unzip();
 
-    let mut headers = vec![("Accept".to_owned(), Secret::from("application/json"))];
-    headers.extend(content_type.map(|kind| ("Content-Type".to_owned(), Secret::from(kind))));
-    headers.extend(auth.authorization.map(|value| ("Authorization".to_owned(), value)));
-    headers
-        .extend(dialect.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
     Ok(HttpRequest {
         method: dialect.method,
         endpoint: endpoint.clone(),
         query: query.map(Secret::new),
-        headers,
+        headers: headers(content_type, auth.authorization, dialect),
         body: body.map(|text| Secret::new(text.into_bytes())),
     })
 }
 
+/// The headers of a request to any endpoint of the server; the schema has checked the dialect's.
+pub(super) fn headers(
+    content_type: Option<&str>,
+    authorization: Option<Secret>,
+    dialect: &RequestDialect,
+) -> Vec<(String, Secret)> {
+    let mut headers = vec![("Accept".to_owned(), Secret::from("application/json"))];
+    headers.extend(content_type.map(|kind| ("Content-Type".to_owned(), Secret::from(kind))));
+    headers.extend(authorization.map(|value| ("Authorization".to_owned(), value)));
+    headers
+        .extend(dialect.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
+    headers
+}
+
 /// The parameters as `application/x-www-form-urlencoded` (RFC 6749 appendix B).
-fn form(params: &[(&str, &str)]) -> String {
+pub(super) fn form(params: &[(&str, &str)]) -> String {
     // Three bytes for one at the most: the buffer never moves, and so leaves no copy of a secret.
     let room = params.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
     let mut text = form_urlencoded::Serializer::new(String::with_capacity(room));

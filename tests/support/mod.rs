@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+pub mod child;
 mod files;
+#[cfg(target_os = "linux")]
+pub mod keyring;
 mod outcome;
 mod run;
 #[cfg(target_os = "linux")]

@@ -7,11 +7,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 
 use secret_service::blocking::{Item, SecretService};
 use secret_service::{EncryptionType, Error as ServiceError, SearchItemsResult};
-use zbus::address::Transport;
+use zbus::address::transport::{Transport, UnixSocket};
 use zbus::blocking::connection::Builder;
 use zbus::{Address, DBusError};
 
@@ -100,18 +100,20 @@ pub(super) fn before_delete(username: &str, may_prompt: bool) -> Result<()> {
     if find(&service, username)?.locked.is_empty() { Ok(()) } else { Err(locked()) }
 }
 
-/// Connects to the session's bus, and through it to the keychain.
+/// Connects to the keychain; over anything but a Unix socket, with encryption.
 fn connect() -> Result<SecretService<'static>, ServiceError> {
     let address = Address::session()?;
-    let local = matches!(address.transport(), Transport::Unix(_));
-    let connection = Builder::address(address)?.build()?;
-    if local {
-        let plain = SecretService::connect_with_existing(EncryptionType::Plain, connection.clone());
-        if plain.is_ok() {
-            return plain;
-        }
+    if let Transport::Unix(unix) = address.transport()
+        && let UnixSocket::File(path) = unix.path()
+    {
+        // Left to zbus, this would start a thread.
+        let stream = UnixStream::connect(path).map_err(zbus::Error::from)?;
+        let connection = Builder::async_io_unix_stream(stream).build()?;
+        // Where a plain session is refused, the keychain perhaps insists on encryption.
+        return SecretService::connect_with_existing(EncryptionType::Plain, connection.clone())
+            .or_else(|_| SecretService::connect_with_existing(EncryptionType::Dh, connection));
     }
-    // Over a network, and for a keychain that insists.
+    let connection = Builder::address(address)?.build()?;
     SecretService::connect_with_existing(EncryptionType::Dh, connection)
 }
 
@@ -160,10 +162,7 @@ const NO_BUS: &str = "there is no session bus here, and so no keychain";
 fn of_bus(error: &zbus::Error) -> (StoreFault, &'static str) {
     use zbus::Error as Bus;
     match error {
-        Bus::Address(_) | Bus::Connection(..) | Bus::Handshake(_) => (StoreFault::Absent, NO_BUS),
-        Bus::InputOutput(error)
-            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
-        {
+        Bus::Address(_) | Bus::Connection(..) | Bus::InputOutput(_) | Bus::Handshake(_) => {
             (StoreFault::Absent, NO_BUS)
         }
         Bus::MethodError(name, ..) => of_name(name.as_str()),
