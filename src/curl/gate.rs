@@ -18,7 +18,7 @@ use super::heads::{Heads, Verdict};
 use super::launch::Launch;
 use super::plan::{Requests, Watch};
 use super::redact::Redactor;
-use super::relay::{self, Pipes, Relay};
+use super::relay::{self, Held, Pipes};
 use super::signals::{self, Attended};
 use super::{Bearer, Call, Outcome, Tokens, check_token, os, private};
 use crate::error::{Error, Result};
@@ -63,7 +63,7 @@ pub(super) fn run_requests(
 
 /// Runs curl where its answer, whatever it is, is what the user gets.
 fn run_once(call: &Call, requests: &Requests, token: &Secret) -> Result<Outcome> {
-    let mut launch = Launch::new(call, requests, token)?;
+    let mut launch = Launch::new(call, requests, token, b"")?;
     if !requests.verbose {
         return launch.exec().map_err(handing).map(Outcome::NotStarted);
     }
@@ -73,7 +73,7 @@ fn run_once(call: &Call, requests: &Requests, token: &Secret) -> Result<Outcome>
         Err(error) => return Ok(Outcome::NotStarted(error)),
     };
     let pipes = Pipes { out: None, err: curl.child().stderr.take() };
-    Relay::new(pipes, Redactor::new(token), false).run(&[], &[]).map_err(relaying)?;
+    relay::run(pipes, Held::default(), Redactor::new(token), false).map_err(relaying)?;
     curl.wait().map(Outcome::from).map_err(relaying)
 }
 
@@ -110,8 +110,7 @@ struct Gate<'a> {
     curl: Attended,
     pipes: Pipes,
     redactor: Redactor,
-    out: Vec<u8>,
-    err: Vec<u8>,
+    held: Held,
 }
 
 impl<'a> Gate<'a> {
@@ -122,7 +121,6 @@ impl<'a> Gate<'a> {
         watch: &'a Watch,
         token: &Secret,
     ) -> Result<Result<Self, io::Error>> {
-        let mut launch = Launch::new(call, requests, token)?;
         let dump = Dump::new(watch.dump.as_deref()).map_err(handing)?;
         let mut settings = b"no-buffer\n".to_vec();
         if call.terminal && watch.to_stdout {
@@ -131,7 +129,7 @@ impl<'a> Gate<'a> {
         if !watch.show && watch.dump.is_none() {
             settings.extend_from_slice(b"suppress-connect-headers\n");
         }
-        launch.configure(&settings).map_err(handing)?;
+        let mut launch = Launch::new(call, requests, token, &settings)?;
         if let Dump::Ours(file) = &dump {
             let file = file.try_clone().map_err(handing)?;
             launch.command.arg("--dump-header").arg(private::path(&file));
@@ -141,7 +139,7 @@ impl<'a> Gate<'a> {
         Ok(launch.spawn().map_err(handing)?.map(|mut curl| {
             let pipes = Pipes { out: curl.child().stdout.take(), err: curl.child().stderr.take() };
             let redactor = Redactor::new(token);
-            Self { call, watch, dump, curl, pipes, redactor, out: Vec::new(), err: Vec::new() }
+            Self { call, watch, dump, curl, pipes, redactor, held: Held::default() }
         }))
     }
 
@@ -149,7 +147,7 @@ impl<'a> Gate<'a> {
     fn decide(&mut self) -> io::Result<Verdict> {
         while let Some((out, err)) = self.pipes.wait()? {
             if let (true, Some(pipe)) = (err, &mut self.pipes.err)
-                && relay::read(pipe, &mut self.err)?
+                && relay::read(pipe, &mut self.held.err)?
             {
                 self.pipes.err = None;
             }
@@ -159,11 +157,11 @@ impl<'a> Gate<'a> {
                 return Ok(verdict);
             }
             if let (true, Some(pipe)) = (out, &mut self.pipes.out)
-                && relay::read(pipe, &mut self.out)?
+                && relay::read(pipe, &mut self.held.out)?
             {
                 self.pipes.out = None;
             }
-            if self.out.len().max(self.err.len()) > HOLD {
+            if self.held.out.len().max(self.held.err.len()) > HOLD {
                 return Ok(Verdict::Pass);
             }
         }
@@ -172,19 +170,18 @@ impl<'a> Gate<'a> {
 
     fn judge(&self, body: bool) -> Verdict {
         let dump = self.dump.read();
-        let body = body || self.out.len() > dump.len();
+        let body = body || self.held.out.len() > dump.len();
         let heads = Heads::read(&dump, &self.watch.origin);
         heads.judge(self.watch.manners, body, self.pipes.out.is_none())
     }
 
     /// Passes everything on.
     fn pass(self) -> io::Result<Outcome> {
-        let Self { call, watch, mut curl, pipes, redactor, out, err, .. } = self;
+        let Self { call, watch, mut curl, pipes, redactor, held, .. } = self;
         let screens = call.terminal && watch.to_stdout && !watch.binary;
-        let mut relay = Relay::new(pipes, redactor, screens);
-        relay.run(&out, &err)?;
+        let was_binary = relay::run(pipes, held, redactor, screens)?;
         let status = curl.wait()?;
-        if relay.was_binary {
+        if was_binary {
             call.report.warn("binary output is kept from the terminal: ask for it with --output -");
             // What curl itself returns then.
             return Ok(Outcome::Exited(23));
@@ -224,10 +221,11 @@ impl Dump {
             // At its beginning, whatever offset the descriptor shares with curl's.
             Self::Ours(file) => {
                 let mut chunk = [0; 4096];
-                while let Ok(read @ 1..) = file.read_at(&mut chunk, text.len() as u64)
-                    && text.len() <= HOLD
-                {
+                while let Ok(read) = file.read_at(&mut chunk, text.len() as u64) {
                     text.extend_from_slice(&chunk[..read]);
+                    if read < chunk.len() || text.len() > HOLD {
+                        break;
+                    }
                 }
             }
             Self::Users { path, before } => {

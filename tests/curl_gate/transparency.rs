@@ -206,3 +206,12 @@ fn an_older_curl_may_not_follow_redirects() {
     assert!(seen.err.contains("leave --location out"), "{}", seen.err);
     assert!(!user.path("fetched").exists());
 }
+
+#[test]
+fn what_is_held_back_to_the_very_end_is_seen() {
+    let server = Server::new(|_, stream| reply(stream, "302 Found", &["X-To: nowhere"], b"lost"));
+    for (args, end) in [(&["-siL"][..], "lost"), (&["-sIL"], "nowhere"), (&["-sL"], "lost")] {
+        let text = User::new().runs(&[args, &[&server.url("/")]].concat()).succeeded().text();
+        assert!(text.contains(end), "{args:?}: {text}");
+    }
+}
