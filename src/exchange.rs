@@ -42,14 +42,23 @@ impl Exchange<'_> {
         let sent = || transcript::request(request, endpoint, dialect, credentials);
         self.report.trace(2, &|| sent().map_or_else(|error| error.to_string(), |text| text.head));
         self.report.trace(3, &|| sent().map_or_else(|error| error.to_string(), |text| text.body));
-        let response = self.transport.send(&http)?;
-        let got = || transcript::answer(&response, &request.redactor(dialect, credentials));
+        self.transport.send(&http)
+    }
+
+    /// Tells of an answer; apart from [`Exchange::send`], so that it is durable before.
+    pub fn tell(
+        &self,
+        response: &HttpResponse,
+        request: &TokenRequest,
+        dialect: &RequestDialect,
+        credentials: &ClientCredentials,
+    ) {
+        let got = || transcript::answer(response, &request.redactor(dialect, credentials));
         self.report.trace(1, &|| {
             format!("status {}, {} bytes", response.status, response.body.expose().len())
         });
         self.report.trace(2, &|| got().head);
         self.report.trace(3, &|| got().body);
-        Ok(response)
     }
 
     /// Revokes a token (RFC 7009); one that the server doesn't know any more is revoked too.
@@ -121,7 +130,9 @@ mod tests {
         let request = TokenRequest::password("alice", Secret::from("p4ssword"), &[]);
         let endpoint = Url::parse("https://as.example/token?key=k3y").unwrap();
         let dialect = RequestDialect::default();
-        exchange.send(&request, &endpoint, &dialect, &credentials(Some("s3cret"))).unwrap();
+        let credentials = credentials(Some("s3cret"));
+        let answer = exchange.send(&request, &endpoint, &dialect, &credentials).unwrap();
+        exchange.tell(&answer, &request, &dialect, &credentials);
         let story = |level| {
             let heard = ear.0.borrow();
             let at_level = heard.iter().filter(|(at, _)| *at == level);

@@ -52,7 +52,7 @@ pub(super) struct Intent {
 /// The raw answer to a request.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// When it came.
+    /// When it was asked for.
     pub obtained_at: UnixTime,
     /// The answer itself.
     pub response: HttpResponse,

@@ -185,16 +185,25 @@ impl Session<'_> {
         Ok(Some(Held { store, tombstone, record }))
     }
 
-    /// STORE: the index first, then the secret.
+    /// STORE: the index first, then the secret. The store that keeps nothing isn't remembered.
     fn write(&self, slot: &Slot, held: &Held) -> Result<()> {
         let token =
             held.tokens().map(|tokens| IndexToken::of(tokens, self.profile.provider.as_deref()));
+        if held.store == StoreKind::None {
+            return Ok(());
+        }
         let entry = IndexEntry::new(held.store, held.record.generation, held.tombstone, token);
-        // The index only has to know the store, and that it has known since the placeholder.
-        if let Err(error) = index::write(self.vault.data_dir(), &slot.name(), &entry) {
+        let (data_dir, name) = (self.vault.data_dir(), slot.name());
+        if let Err(error) = index::write(data_dir, &name, &entry) {
+            // An older line will do, as long as it leads to the same place.
+            let leads =
+                |old: &IndexEntry| (old.store, old.tombstone) == (held.store, held.tombstone);
+            if !index::read(data_dir, &name)?.is_some_and(|old| leads(&old)) {
+                return Err(error);
+            }
             self.report.warn(&format!("the index is out of date: {}", error.sentence()));
         }
-        self.vault.open(held.store)?.set(&slot.name(), &held.record.to_bytes()?)
+        self.vault.open(held.store)?.set(&name, &held.record.to_bytes()?)
     }
 
     /// LOCK: the slot's own, no longer than `patience`.
@@ -245,6 +254,11 @@ fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether an error is one of these faults of a store.
+fn has_fault(error: &Error, faults: &[StoreFault]) -> bool {
+    matches!(error, Error::Store(error) if faults.contains(&error.fault))
 }
 
 /// A file below DATA that can't be used is a fault of the store, whichever store holds the tokens.
