@@ -5,27 +5,29 @@
 //! the output, the last status in that file is the answer's. Where nothing could follow from a
 //! 401, this process becomes curl instead.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
 
+use super::dump::Dump;
 use super::heads::{Heads, Verdict};
 use super::launch::Launch;
 use super::plan::{Requests, Watch};
 use super::redact::Redactor;
 use super::relay::{self, Held, Pipes};
 use super::signals::{self, Attended};
-use super::{Bearer, Call, Outcome, Tokens, check_token, os, private};
+use super::{Bearer, Call, Outcome, Tokens, check_token, private};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// So much of an answer is held back, in bytes; a longer one is passed on, whatever it is.
 const HOLD: usize = 1 << 20;
+
+/// So much of curl's progress meter is held back, in bytes: more than two minutes of it make a
+/// person ask whether anything happens.
+const HOLD_METER: usize = 10 << 10;
 
 /// Turns this process into curl; it only comes back where that can't be.
 pub(super) fn become_curl(mut curl: Command) -> Outcome {
@@ -111,6 +113,8 @@ struct Gate<'a> {
     pipes: Pipes,
     redactor: Redactor,
     held: Held,
+    /// How many bytes of messages to hold back.
+    patience: usize,
 }
 
 impl<'a> Gate<'a> {
@@ -139,7 +143,8 @@ impl<'a> Gate<'a> {
         Ok(launch.spawn().map_err(handing)?.map(|mut curl| {
             let pipes = Pipes { out: curl.child().stdout.take(), err: curl.child().stderr.take() };
             let redactor = Redactor::new(token);
-            Self { call, watch, dump, curl, pipes, redactor, held: Held::default() }
+            let patience = if requests.verbose { HOLD } else { HOLD_METER };
+            Self { call, watch, dump, curl, pipes, redactor, held: Held::default(), patience }
         }))
     }
 
@@ -151,6 +156,11 @@ impl<'a> Gate<'a> {
             {
                 self.pipes.err = None;
             }
+            if self.held.err.len() > self.patience {
+                self.patience = 0;
+                relay::show(&mut self.redactor, &self.held.err);
+                self.held.err.clear();
+            }
             // Without heads on standard output, whatever comes there is of the body.
             let verdict = self.judge(out && !self.watch.show);
             if verdict != Verdict::Wait {
@@ -161,7 +171,7 @@ impl<'a> Gate<'a> {
             {
                 self.pipes.out = None;
             }
-            if self.held.out.len().max(self.held.err.len()) > HOLD {
+            if self.held.out.len() > HOLD {
                 return Ok(Verdict::Pass);
             }
         }
@@ -187,55 +197,5 @@ impl<'a> Gate<'a> {
             return Ok(Outcome::Exited(23));
         }
         Ok(status.into())
-    }
-}
-
-/// Where the heads of answers are to be found.
-enum Dump {
-    /// In a file without a name.
-    Ours(File),
-    /// Where the user wants them; what is there beforehand means nothing.
-    Users { path: PathBuf, before: Option<Stamp> },
-}
-
-/// What changes when a file is written.
-type Stamp = (u64, u64, i64, i64, i64, i64);
-
-fn stamp(meta: &Metadata) -> Stamp {
-    let written = (meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec());
-    (meta.ino(), meta.size(), written.0, written.1, written.2, written.3)
-}
-
-impl Dump {
-    fn new(users: Option<&[u8]>) -> io::Result<Self> {
-        let Some(path) = users else { return Ok(Self::Ours(private::empty()?)) };
-        let path = PathBuf::from(os(path));
-        let before = std::fs::metadata(&path).ok().as_ref().map(stamp);
-        Ok(Self::Users { path, before })
-    }
-
-    /// What curl wrote so far; what can't be read says nothing.
-    fn read(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        match self {
-            // At its beginning, whatever offset the descriptor shares with curl's.
-            Self::Ours(file) => {
-                let mut chunk = [0; 4096];
-                while let Ok(read) = file.read_at(&mut chunk, text.len() as u64) {
-                    text.extend_from_slice(&chunk[..read]);
-                    if read < chunk.len() || text.len() > HOLD {
-                        break;
-                    }
-                }
-            }
-            Self::Users { path, before } => {
-                if let Ok(file) = File::open(path)
-                    && file.metadata().is_ok_and(|meta| Some(stamp(&meta)) != *before)
-                {
-                    let _ = file.take(HOLD as u64).read_to_end(&mut text);
-                }
-            }
-        }
-        text
     }
 }

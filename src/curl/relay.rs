@@ -69,28 +69,31 @@ pub(super) fn read(pipe: &mut impl Read, held: &mut Vec<u8>) -> io::Result<bool>
 /// The two streams go their ways at once: neither waits for whoever reads the other.
 pub(super) fn run(pipes: Pipes, held: Held, redactor: Redactor, screens: bool) -> io::Result<bool> {
     thread::scope(|scope| {
-        let showing = || show(pipes.err, &held.err, redactor);
+        let showing = || show_all(pipes.err, &held.err, redactor);
         thread::Builder::new().name("stderr".to_owned()).spawn_scoped(scope, showing)?;
         pass(pipes.out, held.out, screens)
     })
 }
 
-/// Passes curl's messages on without the token; whether anyone reads them makes no difference.
-fn show(pipe: Option<ChildStderr>, held: &[u8], mut redactor: Redactor) {
-    let mut clean = Vec::with_capacity(held.len());
-    redactor.push(held, &mut clean);
-    let _ = write_all(io::stderr(), &clean);
+/// Passes all of curl's messages on.
+fn show_all(pipe: Option<ChildStderr>, held: &[u8], mut redactor: Redactor) {
+    show(&mut redactor, held);
     let mut chunk = Vec::new();
     if let Some(mut pipe) = pipe {
         while let Ok(false) = read(&mut pipe, &mut chunk) {
-            clean.clear();
-            redactor.push(&chunk, &mut clean);
-            let _ = write_all(io::stderr(), &clean);
+            show(&mut redactor, &chunk);
             chunk.clear();
         }
     }
-    clean.clear();
-    redactor.finish(&mut clean);
+    let mut rest = Vec::new();
+    redactor.finish(&mut rest);
+    let _ = write_all(io::stderr(), &rest);
+}
+
+/// Passes messages on without the token; whether anyone reads them makes no difference.
+pub(super) fn show(redactor: &mut Redactor, messages: &[u8]) {
+    let mut clean = Vec::with_capacity(messages.len());
+    redactor.push(messages, &mut clean);
     let _ = write_all(io::stderr(), &clean);
 }
 

@@ -51,7 +51,7 @@ impl Attended {
         LISTENING.call_once(listen);
         let mut state = State::lock();
         let child = command.spawn()?;
-        state.child = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        state.child = Some(Pid::from_child(&child));
         Ok(Self(child))
     }
 

@@ -65,6 +65,15 @@ fn with_v_the_token_is_taken_out_of_standard_error() {
 }
 
 #[test]
+fn with_v_the_token_is_taken_out_of_what_was_held_back() {
+    let mut user = User::new();
+    user.write("renewal", "none");
+    let seen = user.runs(&["-sv", &Server::picky().url("/")]);
+    assert!(seen.err.contains("> Authorization: Bearer [redacted]"), "{}", seen.err);
+    assert!(seen.err.contains("< HTTP/1.1 401") && !seen.err.contains(OLD), "{}", seen.err);
+}
+
+#[test]
 fn nothing_leaves_and_no_token_is_fetched_where_it_may_not_go() {
     let server = Server::friendly();
     for (file, text, args) in [

@@ -4,9 +4,11 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::server::{Server, reply};
 use super::user::{User, behind_mark, seen};
@@ -92,19 +94,19 @@ fn an_answer_passes_as_it_comes() {
     assert!(child.wait().unwrap().success());
 }
 
-fn kill(signal: &str, pid: u32) {
-    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+fn kill(signal: Signal, child: &Child) {
+    kill_process(Pid::from_child(child), signal).unwrap();
 }
 
 #[test]
 fn a_signal_ends_both() {
     for (mut user, option, signal, number) in [
-        (User::new(), "-s", "-TERM", 15),
-        (User::new(), "-s", "-INT", 2),
-        (User::new(), "-s", "-HUP", 1),
-        (User::new(), "-so/dev/null", "-QUIT", 3),
-        (User::with_new_token(), "-s", "-TERM", 15),
-        (User::with_new_token(), "-sv", "-TERM", 15),
+        (User::new(), "-s", Signal::TERM, 15),
+        (User::new(), "-s", Signal::INT, 2),
+        (User::new(), "-s", Signal::HUP, 1),
+        (User::new(), "-so/dev/null", Signal::QUIT, 3),
+        (User::with_new_token(), "-s", Signal::TERM, 15),
+        (User::with_new_token(), "-sv", Signal::TERM, 15),
     ] {
         let (here, begins) = mpsc::channel();
         let (gone, ends) = mpsc::channel();
@@ -117,7 +119,7 @@ fn a_signal_ends_both() {
         });
         let child = user.start(&[option, &server.url("/")]);
         begins.recv_timeout(PATIENCE).expect("a request");
-        kill(signal, child.id());
+        kill(signal, &child);
         assert_eq!(child.wait_with_output().unwrap().status.signal(), Some(number), "{option}");
         ends.recv_timeout(PATIENCE).expect("curl ends too");
     }
@@ -142,7 +144,7 @@ fn a_signal_that_is_ignored_ends_neither() {
     user.command = nohup;
     let child = user.start(&["-s", &server.url("/")]);
     begins.recv_timeout(PATIENCE).expect("a request");
-    kill("-HUP", child.id());
+    kill(Signal::HUP, &child);
     proceed.send(()).unwrap();
     assert_eq!(seen(child.wait_with_output().unwrap()).succeeded().text(), "welcome");
 }
