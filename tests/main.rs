@@ -5,6 +5,10 @@
 
 mod support;
 
+#[cfg(target_os = "linux")]
+mod curl_gate;
+mod docs;
+#[cfg(target_os = "linux")]
 mod renewal;
 mod store;
 mod wire;

@@ -5,27 +5,29 @@
 //! the output, the last status in that file is the answer's. Where nothing could follow from a
 //! 401, this process becomes curl instead.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
 
+use super::dump::Dump;
 use super::heads::{Heads, Verdict};
 use super::launch::Launch;
 use super::plan::{Requests, Watch};
 use super::redact::Redactor;
-use super::relay::{self, Pipes, Relay};
+use super::relay::{self, Held, Pipes};
 use super::signals::{self, Attended};
-use super::{Bearer, Call, Outcome, Tokens, check_token, os, private};
+use super::{Bearer, Call, Outcome, Tokens, check_token, private};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// So much of an answer is held back, in bytes; a longer one is passed on, whatever it is.
 const HOLD: usize = 1 << 20;
+
+/// So much of curl's progress meter is held back, in bytes: more than two minutes of it make a
+/// person ask whether anything happens.
+const HOLD_METER: usize = 10 << 10;
 
 /// Turns this process into curl; it only comes back where that can't be.
 pub(super) fn become_curl(mut curl: Command) -> Outcome {
@@ -63,7 +65,7 @@ pub(super) fn run_requests(
 
 /// Runs curl where its answer, whatever it is, is what the user gets.
 fn run_once(call: &Call, requests: &Requests, token: &Secret) -> Result<Outcome> {
-    let mut launch = Launch::new(call, requests, token)?;
+    let mut launch = Launch::new(call, requests, token, b"")?;
     if !requests.verbose {
         return launch.exec().map_err(handing).map(Outcome::NotStarted);
     }
@@ -73,7 +75,7 @@ fn run_once(call: &Call, requests: &Requests, token: &Secret) -> Result<Outcome>
         Err(error) => return Ok(Outcome::NotStarted(error)),
     };
     let pipes = Pipes { out: None, err: curl.child().stderr.take() };
-    Relay::new(pipes, Redactor::new(token), false).run(&[], &[]).map_err(relaying)?;
+    relay::run(pipes, Held::default(), Redactor::new(token), false).map_err(relaying)?;
     curl.wait().map(Outcome::from).map_err(relaying)
 }
 
@@ -110,8 +112,9 @@ struct Gate<'a> {
     curl: Attended,
     pipes: Pipes,
     redactor: Redactor,
-    out: Vec<u8>,
-    err: Vec<u8>,
+    held: Held,
+    /// How many bytes of messages to hold back.
+    patience: usize,
 }
 
 impl<'a> Gate<'a> {
@@ -122,7 +125,6 @@ impl<'a> Gate<'a> {
         watch: &'a Watch,
         token: &Secret,
     ) -> Result<Result<Self, io::Error>> {
-        let mut launch = Launch::new(call, requests, token)?;
         let dump = Dump::new(watch.dump.as_deref()).map_err(handing)?;
         let mut settings = b"no-buffer\n".to_vec();
         if call.terminal && watch.to_stdout {
@@ -131,7 +133,7 @@ impl<'a> Gate<'a> {
         if !watch.show && watch.dump.is_none() {
             settings.extend_from_slice(b"suppress-connect-headers\n");
         }
-        launch.configure(&settings).map_err(handing)?;
+        let mut launch = Launch::new(call, requests, token, &settings)?;
         if let Dump::Ours(file) = &dump {
             let file = file.try_clone().map_err(handing)?;
             launch.command.arg("--dump-header").arg(private::path(&file));
@@ -141,7 +143,8 @@ impl<'a> Gate<'a> {
         Ok(launch.spawn().map_err(handing)?.map(|mut curl| {
             let pipes = Pipes { out: curl.child().stdout.take(), err: curl.child().stderr.take() };
             let redactor = Redactor::new(token);
-            Self { call, watch, dump, curl, pipes, redactor, out: Vec::new(), err: Vec::new() }
+            let patience = if requests.verbose { HOLD } else { HOLD_METER };
+            Self { call, watch, dump, curl, pipes, redactor, held: Held::default(), patience }
         }))
     }
 
@@ -149,9 +152,14 @@ impl<'a> Gate<'a> {
     fn decide(&mut self) -> io::Result<Verdict> {
         while let Some((out, err)) = self.pipes.wait()? {
             if let (true, Some(pipe)) = (err, &mut self.pipes.err)
-                && relay::read(pipe, &mut self.err)?
+                && relay::read(pipe, &mut self.held.err)?
             {
                 self.pipes.err = None;
+            }
+            if self.held.err.len() > self.patience {
+                self.patience = 0;
+                relay::show(&mut self.redactor, &self.held.err);
+                self.held.err.clear();
             }
             // Without heads on standard output, whatever comes there is of the body.
             let verdict = self.judge(out && !self.watch.show);
@@ -159,11 +167,11 @@ impl<'a> Gate<'a> {
                 return Ok(verdict);
             }
             if let (true, Some(pipe)) = (out, &mut self.pipes.out)
-                && relay::read(pipe, &mut self.out)?
+                && relay::read(pipe, &mut self.held.out)?
             {
                 self.pipes.out = None;
             }
-            if self.out.len().max(self.err.len()) > HOLD {
+            if self.held.out.len() > HOLD {
                 return Ok(Verdict::Pass);
             }
         }
@@ -172,72 +180,22 @@ impl<'a> Gate<'a> {
 
     fn judge(&self, body: bool) -> Verdict {
         let dump = self.dump.read();
-        let body = body || self.out.len() > dump.len();
+        let body = body || self.held.out.len() > dump.len();
         let heads = Heads::read(&dump, &self.watch.origin);
         heads.judge(self.watch.manners, body, self.pipes.out.is_none())
     }
 
     /// Passes everything on.
     fn pass(self) -> io::Result<Outcome> {
-        let Self { call, watch, mut curl, pipes, redactor, out, err, .. } = self;
+        let Self { call, watch, mut curl, pipes, redactor, held, .. } = self;
         let screens = call.terminal && watch.to_stdout && !watch.binary;
-        let mut relay = Relay::new(pipes, redactor, screens);
-        relay.run(&out, &err)?;
+        let was_binary = relay::run(pipes, held, redactor, screens)?;
         let status = curl.wait()?;
-        if relay.was_binary {
+        if was_binary {
             call.report.warn("binary output is kept from the terminal: ask for it with --output -");
             // What curl itself returns then.
             return Ok(Outcome::Exited(23));
         }
         Ok(status.into())
-    }
-}
-
-/// Where the heads of answers are to be found.
-enum Dump {
-    /// In a file without a name.
-    Ours(File),
-    /// Where the user wants them; what is there beforehand means nothing.
-    Users { path: PathBuf, before: Option<Stamp> },
-}
-
-/// What changes when a file is written.
-type Stamp = (u64, u64, i64, i64, i64, i64);
-
-fn stamp(meta: &Metadata) -> Stamp {
-    let written = (meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec());
-    (meta.ino(), meta.size(), written.0, written.1, written.2, written.3)
-}
-
-impl Dump {
-    fn new(users: Option<&[u8]>) -> io::Result<Self> {
-        let Some(path) = users else { return Ok(Self::Ours(private::empty()?)) };
-        let path = PathBuf::from(os(path));
-        let before = std::fs::metadata(&path).ok().as_ref().map(stamp);
-        Ok(Self::Users { path, before })
-    }
-
-    /// What curl wrote so far; what can't be read says nothing.
-    fn read(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        match self {
-            // At its beginning, whatever offset the descriptor shares with curl's.
-            Self::Ours(file) => {
-                let mut chunk = [0; 4096];
-                while let Ok(read @ 1..) = file.read_at(&mut chunk, text.len() as u64)
-                    && text.len() <= HOLD
-                {
-                    text.extend_from_slice(&chunk[..read]);
-                }
-            }
-            Self::Users { path, before } => {
-                if let Ok(file) = File::open(path)
-                    && file.metadata().is_ok_and(|meta| Some(stamp(&meta)) != *before)
-                {
-                    let _ = file.take(HOLD as u64).read_to_end(&mut text);
-                }
-            }
-        }
-        text
     }
 }

@@ -19,12 +19,17 @@ pub(super) struct Launch {
 }
 
 impl Launch {
-    /// With the user's options, as judged, and the token.
-    pub(super) fn new(call: &Call, requests: &Requests, token: &Secret) -> Result<Self> {
+    /// With the user's options, as judged, and with the token, beside which `settings` hold.
+    pub(super) fn new(
+        call: &Call,
+        requests: &Requests,
+        token: &Secret,
+        settings: &[u8],
+    ) -> Result<Self> {
         let mut launch = Self { command: command(call), handed: Vec::new() };
         // Only as the very first does it keep curl from its own `.curlrc`.
         launch.command.arg("-q");
-        let header = header(token);
+        let told = Secret::new([header(token).expose(), settings].concat());
         for word in &requests.words {
             match word {
                 Word::Option(item) => {
@@ -32,7 +37,7 @@ impl Launch {
                     Ok(())
                 }
                 Word::Config(text) => launch.configure(text.expose()),
-                Word::Token => launch.configure(header.expose()),
+                Word::Token => launch.configure(told.expose()),
             }
             .map_err(|error| Error::io("can't hand the token to curl", error))?;
         }
@@ -40,7 +45,7 @@ impl Launch {
     }
 
     /// Adds options that don't show on the command line.
-    pub(super) fn configure(&mut self, text: &[u8]) -> io::Result<()> {
+    fn configure(&mut self, text: &[u8]) -> io::Result<()> {
         let fd = private::holding(text)?;
         self.command.arg("--config").arg(private::path(&fd));
         self.handed.push(fd);

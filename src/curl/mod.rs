@@ -13,6 +13,8 @@
 mod config;
 mod curlrc;
 #[cfg(unix)]
+mod dump;
+#[cfg(unix)]
 mod gate;
 mod heads;
 #[cfg(unix)]
@@ -234,10 +236,17 @@ impl Files for System {
         if name == b"/dev/null" {
             return false;
         }
-        let descriptor = name.starts_with(b"/dev/fd/") || name.starts_with(b"/proc/self/fd/");
-        descriptor
+        is_descriptor(name)
             || std::fs::metadata(os(name)).is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
     }
+
+    fn is_closed(&self, name: &[u8]) -> bool {
+        is_descriptor(name) && std::fs::metadata(os(name)).is_err()
+    }
+}
+
+fn is_descriptor(name: &[u8]) -> bool {
+    name.starts_with(b"/dev/fd/") || name.starts_with(b"/proc/self/fd/")
 }
 
 fn read_all(source: impl Read) -> io::Result<Vec<u8>> {
@@ -261,6 +270,16 @@ mod tests {
         for text in ["curl 7.82.0 (x)", "curl 7.9.8 (x)", "", "busybox"] {
             assert!(check_version(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_descriptor_is_read_once_if_it_is_open() {
+        let system = System { stdin_ended: Cell::new(false) };
+        assert!(system.is_once(b"/dev/fd/0") && !system.is_closed(b"/dev/fd/0"));
+        assert!(system.is_closed(b"/dev/fd/98765") && system.is_closed(b"/proc/self/fd/98765"));
+        assert!(!system.is_once(b"/dev/null") && !system.is_once(b"/") && !system.is_once(b"/no"));
+        assert!(system.is_once(b"/dev/zero") && !system.is_closed(b"/no"));
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub(super) trait Files {
 
     /// Whether a file yields its content only once, as a pipe does.
     fn is_once(&self, name: &[u8]) -> bool;
+
+    /// Whether it names a descriptor that isn't open, which one of ours could come to be.
+    fn is_closed(&self, name: &[u8]) -> bool;
 }
 
 /// A part of what curl is told.

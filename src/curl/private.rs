@@ -66,7 +66,8 @@ mod tests {
     fn what_it_holds_is_read_by_its_path() {
         let fd = holding(b"header = \"x\"\n").unwrap();
         assert_eq!(std::fs::read(path(&fd)).unwrap(), b"header = \"x\"\n");
-        assert!(std::fs::read(path(&empty().unwrap())).unwrap().is_empty());
+        let file = empty().unwrap();
+        assert!(std::fs::read(path(&file)).unwrap().is_empty());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::process::{ChildStderr, ChildStdout};
+use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -41,6 +42,13 @@ impl Pipes {
     }
 }
 
+/// What curl wrote so far.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) out: Vec<u8>,
+    pub(super) err: Vec<u8>,
+}
+
 /// Appends what a pipe has to `held`; whether it has ended.
 pub(super) fn read(pipe: &mut impl Read, held: &mut Vec<u8>) -> io::Result<bool> {
     let start = held.len();
@@ -55,94 +63,62 @@ pub(super) fn read(pipe: &mut impl Read, held: &mut Vec<u8>) -> io::Result<bool>
     Ok(read? == 0)
 }
 
-/// What passes curl's output on to where this process writes.
-pub(super) struct Relay {
-    pub(super) pipes: Pipes,
-    pub(super) redactor: Redactor,
-    /// How much more is looked at before it may go to a terminal, where it goes to one.
-    screened: usize,
-    /// Whether output that is no text was kept from a terminal.
-    pub(super) was_binary: bool,
-    splices: bool,
+/// Passes on what was held back and what is still to come; whether that was no text, and so was
+/// kept from a terminal, which `screens` it.
+///
+/// The two streams go their ways at once: neither waits for whoever reads the other.
+pub(super) fn run(pipes: Pipes, held: Held, redactor: Redactor, screens: bool) -> io::Result<bool> {
+    thread::scope(|scope| {
+        let showing = || show_all(pipes.err, &held.err, redactor);
+        thread::Builder::new().name("stderr".to_owned()).spawn_scoped(scope, showing)?;
+        pass(pipes.out, held.out, screens)
+    })
 }
 
-impl Relay {
-    /// `screens` what goes to a terminal.
-    pub(super) fn new(pipes: Pipes, redactor: Redactor, screens: bool) -> Self {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Some(out) = &pipes.out {
-            // A larger pipe means fewer turns; where it isn't allowed, the usual size does.
-            let _ = rustix::pipe::fcntl_setpipe_size(out, 16 * CHUNK);
+/// Passes all of curl's messages on.
+fn show_all(pipe: Option<ChildStderr>, held: &[u8], mut redactor: Redactor) {
+    show(&mut redactor, held);
+    let mut chunk = Vec::new();
+    if let Some(mut pipe) = pipe {
+        while let Ok(false) = read(&mut pipe, &mut chunk) {
+            show(&mut redactor, &chunk);
+            chunk.clear();
         }
-        let screened = if screens { LOOKED_AT } else { 0 };
-        let splices = cfg!(any(target_os = "linux", target_os = "android"));
-        Self { pipes, redactor, screened, was_binary: false, splices }
     }
+    let mut rest = Vec::new();
+    redactor.finish(&mut rest);
+    let _ = write_all(io::stderr(), &rest);
+}
 
-    /// Passes on what was held back, and then everything else.
-    pub(super) fn run(&mut self, out: &[u8], err: &[u8]) -> io::Result<()> {
-        self.show(err);
-        self.write(out);
-        let mut chunk = Vec::with_capacity(CHUNK);
-        while let Some((out, err)) = self.pipes.wait()? {
-            if let (true, Some(pipe)) = (err, &mut self.pipes.err) {
-                chunk.clear();
-                if read(pipe, &mut chunk)? {
-                    self.pipes.err = None;
-                }
-                self.show(&chunk);
-            }
-            if out {
-                self.pass(&mut chunk)?;
-            }
-        }
-        let mut rest = Vec::new();
-        self.redactor.finish(&mut rest);
-        let _ = write_all(io::stderr(), &rest);
-        Ok(())
-    }
+/// Passes messages on without the token; whether anyone reads them makes no difference.
+pub(super) fn show(redactor: &mut Redactor, messages: &[u8]) {
+    let mut clean = Vec::with_capacity(messages.len());
+    redactor.push(messages, &mut clean);
+    let _ = write_all(io::stderr(), &clean);
+}
 
-    /// Passes on what is there of the output.
-    fn pass(&mut self, chunk: &mut Vec<u8>) -> io::Result<()> {
-        let Some(pipe) = &mut self.pipes.out else { return Ok(()) };
-        if self.splices && self.screened == 0 {
-            match splice(pipe) {
-                Ok(1..) | Err(Errno::INTR) => {}
-                // The far end can't take it so: a terminal, or a file that is appended to.
-                Err(Errno::INVAL) => self.splices = false,
-                Err(Errno::AGAIN) => wait_to_write(io::stdout())?,
-                Ok(0) | Err(_) => self.pipes.out = None,
-            }
-            return Ok(());
+/// Passes curl's output on.
+///
+/// Where it can't be written, curl finds its pipe closed, and says so itself.
+fn pass(mut pipe: Option<ChildStdout>, held: Vec<u8>, screens: bool) -> io::Result<bool> {
+    let mut chunk = held;
+    let mut looked_at = 0;
+    let mut moves = !screens;
+    loop {
+        if screens && looked_at < LOOKED_AT && chunk.contains(&0) {
+            return Ok(true);
         }
+        looked_at += chunk.len();
+        let written = write_all(io::stdout(), &chunk);
+        let Some(pipe) = pipe.as_mut().filter(|_| written.is_ok()) else { return Ok(false) };
+        if moves && move_all(pipe) {
+            return Ok(false);
+        }
+        moves = false;
         chunk.clear();
-        if read(pipe, chunk)? {
-            self.pipes.out = None;
+        if read(pipe, &mut chunk)? {
+            return Ok(false);
         }
-        self.write(chunk);
-        Ok(())
-    }
-
-    /// Writes to standard output; where that fails, curl finds its pipe closed and says so.
-    fn write(&mut self, bytes: &[u8]) {
-        if self.screened > 0 {
-            if bytes.contains(&0) {
-                self.was_binary = true;
-                self.pipes.out = None;
-                return;
-            }
-            self.screened = self.screened.saturating_sub(bytes.len());
-        }
-        if write_all(io::stdout(), bytes).is_err() {
-            self.pipes.out = None;
-        }
-    }
-
-    /// Writes to standard error; whether anyone reads that makes no difference to a transfer.
-    fn show(&mut self, bytes: &[u8]) {
-        let mut clean = Vec::with_capacity(bytes.len());
-        self.redactor.push(bytes, &mut clean);
-        let _ = write_all(io::stderr(), &clean);
     }
 }
 
@@ -166,14 +142,25 @@ fn wait_to_write(to: impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Moves what is in a pipe to standard output within the kernel.
+/// Moves everything from a pipe to standard output within the kernel; whether that was possible,
+/// which it isn't to a file that is appended to.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn splice(pipe: &ChildStdout) -> rustix::io::Result<usize> {
-    use rustix::pipe::SpliceFlags;
-    rustix::pipe::splice(pipe, None, io::stdout(), None, 16 * CHUNK, SpliceFlags::MOVE)
+fn move_all(pipe: &ChildStdout) -> bool {
+    use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, splice};
+    // A larger pipe means fewer turns; where it isn't allowed, the usual size does.
+    let _ = fcntl_setpipe_size(pipe, 16 * CHUNK);
+    let _ = fcntl_setpipe_size(io::stdout(), 16 * CHUNK);
+    loop {
+        match splice(pipe, None, io::stdout(), None, 16 * CHUNK, SpliceFlags::MOVE) {
+            Ok(1..) | Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if wait_to_write(io::stdout()).is_ok() => {}
+            Err(Errno::INVAL) => return false,
+            Ok(0) | Err(_) => return true,
+        }
+    }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn splice(_: &ChildStdout) -> rustix::io::Result<usize> {
-    Err(Errno::INVAL)
+fn move_all(_: &ChildStdout) -> bool {
+    false
 }

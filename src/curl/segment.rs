@@ -48,6 +48,9 @@ impl Segment {
         for operand in operands(item) {
             match operand {
                 b"-" | b"/dev/stdin" => self.stdin = true,
+                file if files.is_closed(file) => {
+                    return Err(place.refuse(format!("{} isn't open", file.escape_ascii())));
+                }
                 file => self.once |= files.is_once(file),
             }
         }
@@ -63,7 +66,7 @@ impl Segment {
             "retry" => self.retry = true,
             "proxy" | "proxy1.0" | "preproxy" => self.proxied = true,
             "dump-header" => {
-                self.dump = Some(value.to_vec());
+                self.dump = Some(value.to_vec()).filter(|value| value != b"/dev/null");
                 self.once |= matches!(value, b"-" | b"%");
             }
             "output" => self.output = Some(value.to_vec()),

@@ -4,7 +4,8 @@
 //! signals reach both processes; others reach this one alone, and a thread hands them on, then
 //! lets them do here what they do by default. Signals are a process's, hence the static.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
@@ -50,7 +51,7 @@ impl Attended {
         LISTENING.call_once(listen);
         let mut state = State::lock();
         let child = command.spawn()?;
-        state.child = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        state.child = Some(Pid::from_child(&child));
         Ok(Self(child))
     }
 
@@ -106,7 +107,9 @@ fn listen() {
 
 /// The signals that were ignored when this process began, as under nohup: curl ignores them too.
 fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut status = [0; 8 << 10];
+    let read = File::open("/proc/self/status").and_then(|mut file| file.read(&mut status));
+    let status = String::from_utf8_lossy(&status[..read.unwrap_or(0)]);
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

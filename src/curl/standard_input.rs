@@ -79,3 +79,76 @@ fn show(mut stderr: impl Read, mut redactor: Redactor) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::curl::options::Item;
+    use crate::curl::{ApiHosts, Bearer};
+    use crate::report::Silent;
+
+    struct Token;
+
+    impl Tokens for Token {
+        fn current(&self) -> Result<Bearer> {
+            Ok(Bearer { token: Secret::from("tok3n"), just_made: false })
+        }
+
+        fn renewed(&self, _: &Secret) -> Result<Option<Secret>> {
+            Ok(None)
+        }
+    }
+
+    fn run(words: Vec<Word>, stdin: bool) -> Result<Outcome> {
+        let call = Call {
+            program: OsStr::new("curl"),
+            args: &[],
+            hosts: &ApiHosts::default(),
+            environment: &|_| None,
+            withheld: &[],
+            terminal: false,
+            report: &Silent,
+        };
+        let requests = Requests { words, verbose: true, follow: false, stdin, watch: None };
+        run_requests(&call, &requests, &Token.current()?, &Token)
+    }
+
+    #[test]
+    fn curl_reads_everything_from_standard_input() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map(io::Result::unwrap);
+            let heads: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+            heads
+        });
+        let words = vec![
+            Word::Config(b"user-agent = \"first\"\nsilent\n".to_vec().into()),
+            Word::Option(Item::with("url", url)),
+            Word::Option(Item::with("user-agent", "last \"one\"")),
+            Word::Token,
+        ];
+        let outcome = run(words, false).unwrap();
+        assert!(matches!(outcome, Outcome::Exited(0)), "{outcome:?}");
+        let heads = server.join().unwrap();
+        assert!(heads.contains(&"Authorization: Bearer tok3n".to_owned()), "{heads:?}");
+        assert!(heads.contains(&"User-Agent: last \"one\"".to_owned()), "{heads:?}");
+    }
+
+    #[test]
+    fn standard_input_can_not_serve_two() {
+        assert!(matches!(run(Vec::new(), true), Err(Error::Config(_))));
+    }
+
+    #[test]
+    fn without_a_token_curl_is_a_child() {
+        assert!(matches!(become_curl(Command::new("true")), Outcome::Exited(0)));
+        assert!(matches!(become_curl(Command::new("no-such-curl")), Outcome::NotStarted(_)));
+    }
+}

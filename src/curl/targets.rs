@@ -82,6 +82,9 @@ impl Pattern {
     }
 }
 
+/// What a URL without a scheme, or with another one, does.
+const NO_SCHEME: &str = "doesn't begin with https:// or http://";
+
 /// Where a URL leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
@@ -99,11 +102,11 @@ impl Target {
         }
         let (scheme, rest) = match url.windows(3).position(|window| window == b"://") {
             Some(colon) => (&url[..colon], &url[colon + 3..]),
-            None => return Err("doesn't begin with https://"),
+            None => return Err(NO_SCHEME),
         };
         let secure = scheme.eq_ignore_ascii_case(b"https");
         if !secure && !scheme.eq_ignore_ascii_case(b"http") {
-            return Err("doesn't begin with https://");
+            return Err(NO_SCHEME);
         }
         let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
         if rest[..end].contains(&b'@') {

@@ -70,7 +70,7 @@ impl<'a> UreqTransport<'a> {
         Self { timeout, ca_file, env, roots: OnceCell::new() }
     }
 
-    /// What to trust, one after the other; for a request that needs no TLS, nothing.
+    /// Whom to believe, list after list; a request without TLS believes nobody, and loads nothing.
     fn roots(&self, request: &HttpRequest) -> Result<&[RootCerts]> {
         if request.endpoint.scheme() != "https" {
             return Ok(&[RootCerts::WebPki]);

@@ -130,6 +130,9 @@ fn a_redirect_is_handed_back_and_not_followed() {
         assert_eq!((answer.status, answer.location), (status, Some(target)));
     }
     assert!(never.try_recv().is_err());
+    let (port, _requests) = answering("HTTP/1.1 302 Nowhere\r\nContent-Length: 2\r\n\r\nhm");
+    let answer = send(&post(&format!("http://127.0.0.1:{port}/t"))).unwrap();
+    assert_eq!((answer.status, answer.location), (302, None));
 }
 
 #[test]
@@ -187,6 +190,13 @@ fn an_answer_is_read_up_to_a_bound() {
     assert_eq!(largest.body.expose().len(), limit);
     let message = bad_answer(whole(vec![b' '; limit + 1], "HTTP/1.1 200 OK").unwrap_err());
     assert!(message.ends_with("is too large: more than 1048576 bytes"), "{message}");
+
+    let endless = serve(|mut stream| {
+        request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        while stream.write_all(&[b' '; 4096]).is_ok() {}
+    });
+    bad_answer(send(&post(&format!("http://127.0.0.1:{endless}/t"))).unwrap_err());
 
     // Four mebibytes of zeros in four kilobytes.
     let mut bomb = vec![0; 4098];

@@ -35,6 +35,12 @@ impl Session<'_> {
     /// Of two logins at once the second waits for the first, and uses its result.
     pub fn login(&self, ask: &mut dyn FnMut() -> Result<Login>) -> Result<Obtained> {
         let slot = self.slot(Identity::User);
+        if self.vault.keeps_nothing() {
+            let login = ask()?;
+            let tokens =
+                self.exchange_unstored(&self.intent(&slot, &login, 0), &login.request, false)?;
+            return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
+        }
         let before = self.generation(&slot)?;
         let _login = self.login_lock(&slot)?;
         if self.generation(&slot)? > before
@@ -48,7 +54,7 @@ impl Session<'_> {
         drop(lock);
         let login = ask();
         let _lock = self.lock_or_fail(&slot)?;
-        login.and_then(|login| self.spend(&slot, login)).inspect_err(|_| self.undo(&slot))
+        login.and_then(|login| self.spend(&slot, &login)).inspect_err(|_| self.undo(&slot))
     }
 
     /// What another login got, where it asked for what this one would.
@@ -131,20 +137,25 @@ impl Session<'_> {
         }
     }
 
-    /// Spends what the person brought.
-    fn spend(&self, slot: &Slot, login: Login) -> Result<Obtained> {
-        let entry = index::read(self.vault.data_dir(), &slot.name())?;
-        let held = self.prepare(slot)?;
+    /// What a login asks for.
+    fn intent(&self, slot: &Slot, login: &Login, generation: u64) -> Intent {
         let mut asked = self.asked(slot);
-        asked.username = login.username.or(asked.username);
-        let intent = Intent {
-            generation: held.newest() + 1,
+        asked.username = login.username.clone().or(asked.username);
+        Intent {
+            generation,
             grant_type: login.grant_type,
             scope: asked.scope.clone(),
             asked,
-            refresh_token: login.refresh_token,
+            refresh_token: login.refresh_token.clone(),
             id_token: None,
-        };
+        }
+    }
+
+    /// Spends what the person brought.
+    fn spend(&self, slot: &Slot, login: &Login) -> Result<Obtained> {
+        let entry = index::read(self.vault.data_dir(), &slot.name())?;
+        let held = self.prepare(slot)?;
+        let intent = self.intent(slot, login, held.newest() + 1);
         let granted = self.exchange_journaled(slot, held, &intent, &login.request, false)?;
         self.leave(slot, entry.map(|entry| entry.store), granted.store);
         hand_out(granted)

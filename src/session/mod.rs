@@ -248,7 +248,7 @@ const LONGEST_FILE: u64 = 4 << 20;
 
 /// Reads a file below DATA, within bounds; `None` where there is none.
 fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(2048);
     match File::open(path).and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut bytes)) {
         Ok(_) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -10,7 +10,7 @@ use super::record::Record;
 use super::slot::Slot;
 use super::{Held, Obtained, Session, Want, Why, index};
 use crate::error::{Error, ErrorResponse, Result};
-use crate::terms::{GrantType, Identity};
+use crate::terms::{GrantType, Identity, StoreKind};
 use crate::token::TokenSet;
 use crate::wire::client_auth::ClientCredentials;
 use crate::wire::redact::Redactor;
@@ -46,6 +46,10 @@ impl Session<'_> {
     /// The token of a slot, renewed first when it must be.
     pub(super) fn obtain(&self, slot: &Slot, want: Want<'_>) -> Result<Obtained> {
         let seen = self.read(slot)?;
+        if self.vault.keeps_nothing() && slot.identity == Identity::Client {
+            let tokens = self.fetch_client_token()?;
+            return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
+        }
         if let Some(fresh) = seen.as_ref().and_then(|held| self.fit(slot, held, want, None)) {
             return Ok(fresh);
         }
@@ -374,9 +378,6 @@ impl Session<'_> {
         self.profile.require(GrantType::ClientCredentials)?;
         let asked = self.profile.asked(Identity::Client);
         let request = TokenRequest::client_credentials(&asked.scope);
-        let credentials = self.credentials()?;
-        let answer = self.send(&request, &credentials, true)?;
-        self.exchange.tell(&answer.response, &request, &self.profile.request, &credentials);
         let intent = Intent {
             generation: 0,
             grant_type: GrantType::ClientCredentials,
@@ -385,12 +386,21 @@ impl Session<'_> {
             refresh_token: None,
             id_token: None,
         };
-        adopt(
-            &intent,
-            &answer,
-            &self.profile.response,
-            &request.redactor(&self.profile.request, &credentials),
-        )
+        self.exchange_unstored(&intent, &request, true)
+    }
+
+    /// SEND alone, where nothing is to be kept.
+    pub(super) fn exchange_unstored(
+        &self,
+        intent: &Intent,
+        request: &TokenRequest,
+        repeats: bool,
+    ) -> Result<TokenSet> {
+        let credentials = self.credentials()?;
+        let answer = self.send(request, &credentials, repeats)?;
+        self.exchange.tell(&answer.response, request, &self.profile.request, &credentials);
+        let redactor = request.redactor(&self.profile.request, &credentials);
+        adopt(intent, &answer, &self.profile.response, &redactor)
     }
 
     pub(super) fn login_required(&self, because: &str) -> Error {

@@ -5,6 +5,14 @@ use std::collections::HashSet;
 use crate::escape::escape;
 use crate::secret::Secret;
 
+/// What stands for a secret in a request that is shown.
+pub(super) const MASK: &str = "***";
+
+/// Whether the value of an extra parameter is no secret (RFC 8707 and its forerunner).
+pub(super) fn is_public(name: &str) -> bool {
+    matches!(name, "audience" | "resource")
+}
+
 /// What stands in a text where a secret was.
 const GAP: &str = "[redacted]";
 
@@ -279,6 +287,7 @@ mod tests {
     fn a_cut_inside_a_character_hides_the_whole_character() {
         let hide = redactor(&["éééééééééééééééé"]);
         assert_eq!(hide.scrub("xééééééééé|"), "x[redacted]|");
+        assert_eq!(hide.scrub("x©éééééééé|"), "x[redacted]|");
         assert_eq!(hide.scrub("%A9éééééééé"), "[redacted]");
     }
 
@@ -295,6 +304,14 @@ mod tests {
         assert_eq!(brief("éééé", 4), "éééé");
         assert_eq!(brief("ééééé", 4), "éééé…");
         assert_eq!(brief("\x1b[2J\u{202e}x", 5), "\\u{1b}[2J\\u{202e}…");
+    }
+
+    #[test]
+    fn a_huge_text_is_not_cut_in_the_middle_of_a_secret() {
+        let secret = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI";
+        let cut = LONGEST % secret.len();
+        assert!((1..RUN).contains(&cut), "the cut leaves less than a run");
+        assert_eq!(redactor(&[secret]).show(&secret.repeat(1000), 500), "");
     }
 
     #[test]

@@ -4,8 +4,7 @@ use url::{Url, form_urlencoded};
 
 use super::HttpRequest;
 use super::client_auth::ClientCredentials;
-use super::redact::Redactor;
-use super::transcript::{MASK, PUBLIC};
+use super::redact::{MASK, Redactor, is_public};
 use crate::error::{Error, Result};
 use crate::profile::dialect::{Format, Method, RequestDialect};
 use crate::secret::Secret;
@@ -90,7 +89,7 @@ impl TokenRequest {
         // What is shorter is a switch such as `v=1`, and would hide whatever has a 1 in it.
         let extra = dialect.params.iter().chain(&dialect.headers);
         let extra = extra
-            .filter(|(name, value)| value.len() >= 8 && !PUBLIC.contains(&name.as_str()))
+            .filter(|(name, value)| value.len() >= 8 && !is_public(name))
             .map(|(_, value)| Secret::from(value.as_str()));
         // The scheme is no part of the secret: a server may well repeat "Basic".
         let basic = credentials.authenticate(dialect.basic_encoding).ok().and_then(|auth| {

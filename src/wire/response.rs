@@ -114,7 +114,7 @@ fn tokens(
     };
     let access_token = access_token(member(&dialect.access_token, "/access_token"), dialect)?;
     let token_type = token_type(member(&dialect.token_type, "/token_type"), redactor)?;
-    let expires_in = member(&dialect.expires_in, "/expires_in").as_ref().and_then(seconds);
+    let expires_in = member(&dialect.expires_in, "/expires_in").as_ref().and_then(jwt::seconds);
     let refresh_token = member(&dialect.refresh_token, "/refresh_token").and_then(secret);
     let id_token = member(&dialect.id_token, "/id_token").and_then(secret);
     let scope = member(&dialect.scope, "/scope")
@@ -165,20 +165,6 @@ fn token_type(value: Option<Value>, redactor: &Redactor) -> Result<Option<String
 fn secret(value: Value) -> Option<Secret> {
     match value {
         Value::String(text) if !text.is_empty() => Some(Secret::new(text)),
-        _ => None,
-    }
-}
-
-/// Whole seconds, of a number or of a string that holds one; what is out of range goes to its end.
-#[expect(clippy::cast_possible_truncation, reason = "a float becomes the nearest i64")]
-pub(super) fn seconds(value: &Value) -> Option<i64> {
-    match value {
-        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|f| f as i64)),
-        Value::String(text) => {
-            let text = text.trim();
-            let float = || text.parse().ok().filter(|f: &f64| f.is_finite()).map(|f| f as i64);
-            text.parse().ok().or_else(float)
-        }
         _ => None,
     }
 }
@@ -338,8 +324,9 @@ fn refused(response: &HttpResponse, redactor: &Redactor) -> ErrorResponse {
 }
 
 fn unavailable(response: &HttpResponse, redactor: &Redactor) -> Error {
-    let ErrorResponse { status, error, description, uri: _ } = refused(response, redactor);
-    let said: Vec<String> = error.into_iter().chain(description).collect();
+    let ErrorResponse { status, error, description, uri } = refused(response, redactor);
+    let uri = uri.map(|uri| format!("see {uri}"));
+    let said: Vec<String> = [error, description, uri].into_iter().flatten().collect();
     Error::Unavailable {
         message: format!("the server can't answer now (status {status}): {}", said.join(": ")),
         status,

@@ -6,19 +6,13 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::client_auth::ClientCredentials;
-use super::redact::{Redactor, brief};
+use super::redact::{MASK, Redactor, brief, is_public};
 use super::request::{TokenRequest, encode};
 use super::response::{members, page};
 use super::{HttpRequest, HttpResponse};
 use crate::error::Result;
 use crate::escape::escape;
 use crate::profile::dialect::RequestDialect;
-
-/// What stands for a secret in a request that is shown.
-pub(crate) const MASK: &str = "***";
-
-/// Extra parameters whose values are no secrets (RFC 8707 and its forerunners).
-pub(super) const PUBLIC: [&str; 2] = ["audience", "resource"];
 
 /// Members of an answer whose values are no secrets.
 const HARMLESS: [&str; 8] = [
@@ -74,7 +68,7 @@ pub fn request(
 
 fn masked(pairs: &[(String, String)]) -> Vec<(String, String)> {
     let mask = |(name, value): &(String, String)| {
-        let shown = if PUBLIC.contains(&name.as_str()) { value } else { MASK };
+        let shown = if is_public(name) { value } else { MASK };
         (name.clone(), shown.to_owned())
     };
     pairs.iter().map(mask).collect()

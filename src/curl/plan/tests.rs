@@ -28,6 +28,10 @@ impl Files for User {
     fn is_once(&self, name: &[u8]) -> bool {
         name.starts_with(b"/dev/fd/") || name == b"fifo"
     }
+
+    fn is_closed(&self, name: &[u8]) -> bool {
+        name == b"/dev/fd/9"
+    }
 }
 
 impl User {
@@ -239,6 +243,15 @@ fn what_would_give_the_token_away_or_write_it_down_is_refused() {
 }
 
 #[test]
+fn a_descriptor_that_may_come_to_hold_the_token_is_no_file() {
+    for args in
+        [["-d", "@/dev/fd/9"], ["-T", "/dev/fd/9"], ["-w", "@/dev/fd/9"], ["-b", "/dev/fd/9"]]
+    {
+        refused(&args, "/dev/fd/9 isn't open");
+    }
+}
+
+#[test]
 fn the_token_goes_to_the_hosts_that_may_see_it_alone() {
     let user = User { api_hosts: Some(&["api.bindeo.com"]), ..User::default() };
     user.requests(&[URL]);
@@ -310,7 +323,11 @@ fn a_url_in_dispute_is_refused_without_being_shown() {
     let error = User::default().error(&["https://me:hunter2@api.bindeo.com/"]);
     assert_eq!(error, "a URL holds a user name");
     for url in ["api.bindeo.com", "//api.bindeo.com", "@urls", "", "file:///etc/passwd"] {
-        assert_eq!(User::default().error(&[url]), "a URL doesn't begin with https://", "{url}");
+        assert_eq!(
+            User::default().error(&[url]),
+            "a URL doesn't begin with https:// or http://",
+            "{url}"
+        );
     }
     assert!(
         User::default().error(&["https://api.bindeo.com{/,.evil.com/}"]).contains("plain host")
@@ -409,6 +426,7 @@ fn what_is_watched_is_told_by_its_options() {
     assert!(watch(&[URL]).to_stdout && !watch(&["-o", "f", URL]).to_stdout);
     assert!(!watch(&["-O", URL]).to_stdout && watch(&["-o", "-", URL]).binary);
     assert_eq!(watch(&["-D", "h", URL]).dump.as_deref(), Some(&b"h"[..]));
+    assert_eq!(watch(&["-D", "/dev/null", URL]).dump, None);
     let proxied = User { proxied: true, ..User::default() };
     let connects = |args: &[&str]| proxied.requests(args).watch.unwrap().manners.connect;
     assert!(connects(&["-i", URL]) && !connects(&[URL]) && !connects(&["-i", "http://localhost/"]));
@@ -491,7 +509,9 @@ fn curl_reads_a_configuration_as_it_was_judged() {
     for line in config::lines(text.as_bytes()) {
         let mut items = Vec::new();
         Table::new(&help).read(line.option, line.value.as_deref(), &mut items).unwrap();
-        items.iter().for_each(|item| config::write(&mut written, item));
+        for item in &items {
+            config::write(&mut written, item);
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     let [theirs, ours] = [text.as_bytes(), &written].map(|text| {
