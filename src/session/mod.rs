@@ -26,7 +26,6 @@ use crate::token::{Asked, MinTtl, TokenSet, UnixTime};
 use crate::wire::client_auth::ClientCredentials;
 
 mod answer;
-mod critical;
 pub mod index;
 mod journal;
 mod lock;
@@ -208,6 +207,8 @@ impl Session<'_> {
 
     /// LOCK: the slot's own, no longer than `patience`.
     fn lock(&self, slot: &Slot, patience: Duration) -> Result<Attempt> {
+        #[cfg(unix)]
+        crate::signals::survive_full_files();
         Lock::acquire(&slot.file(self.vault.data_dir(), "locks", "lock"), patience)
     }
 
