@@ -8,6 +8,7 @@ mod support;
 #[cfg(target_os = "linux")]
 mod curl_gate;
 mod docs;
+mod model;
 #[cfg(target_os = "linux")]
 mod renewal;
 mod store;
