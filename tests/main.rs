@@ -9,7 +9,9 @@ mod support;
 mod curl_gate;
 mod docs;
 mod model;
+mod properties;
 #[cfg(target_os = "linux")]
 mod renewal;
+mod secrecy;
 mod store;
 mod wire;

@@ -155,7 +155,7 @@ impl Session<'_> {
     fn spend(&self, slot: &Slot, login: &Login) -> Result<Obtained> {
         let entry = index::read(self.vault.data_dir(), &slot.name())?;
         let held = self.prepare(slot)?;
-        let intent = self.intent(slot, login, held.newest() + 1);
+        let intent = self.intent(slot, login, held.newest().saturating_add(1));
         let granted = self.exchange_journaled(slot, held, &intent, &login.request, false)?;
         self.leave(slot, entry.map(|entry| entry.store), granted.store);
         hand_out(granted)

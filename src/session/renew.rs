@@ -258,7 +258,7 @@ impl Session<'_> {
         };
         let request = TokenRequest::refresh_token(refresh_token.clone(), &[]);
         let intent = Intent {
-            generation: held.newest() + 1,
+            generation: held.newest().saturating_add(1),
             grant_type: tokens.grant_type,
             asked: tokens.asked,
             scope: tokens.scope,
@@ -356,7 +356,7 @@ impl Session<'_> {
             Some(held) => held,
             None => self.new_held(slot)?,
         };
-        let (tokens, generation) = (self.fetch_client_token()?, held.newest() + 1);
+        let (tokens, generation) = (self.fetch_client_token()?, held.newest().saturating_add(1));
         held.record = Record { generation, tokens: Some(tokens), ..held.record };
         if let Err(error) = self.write(slot, &held) {
             self.warn_unstored(&error, "the next run asks for another");
