@@ -191,6 +191,19 @@ impl Error {
         Self::Io { message: message.into(), source }
     }
 
+    /// The error and its causes in one line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(inner) = cause {
+            text.push_str(": ");
+            text.push_str(&inner.to_string());
+            cause = inner.source();
+        }
+        text
+    }
+
     /// Whether the trouble is the server's or the way's to it, so that waiting may help.
     ///
     /// These are the reasons for which a token that still lives is handed out all the same.

@@ -69,6 +69,23 @@ impl<'de> serde::Deserialize<'de> for Secret {
     }
 }
 
+/// Serialises a secret in clear, where a field asks for it by name: in what is sealed or revealed.
+pub fn exposed<S: serde::Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
+}
+
+/// As [`exposed`], of a secret that may be absent.
+#[allow(clippy::ref_option)] // serde's own calling convention
+pub fn maybe_exposed<S: serde::Serializer>(
+    secret: &Option<Secret>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(secret) => serializer.serialize_some(secret.expose()),
+        None => serializer.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

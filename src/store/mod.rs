@@ -8,7 +8,11 @@ use crate::secret::Secret;
 use crate::terms::StoreKind;
 
 pub mod file;
+mod installation;
 pub mod keychain;
+pub(crate) mod seal;
+
+pub use installation::installation_id;
 
 /// A place for named entries, each a few kilobytes of bytes that must not be seen.
 ///
@@ -69,6 +73,17 @@ pub fn open(kind: StoreKind, place: &Place) -> Result<Box<dyn Store>> {
         StoreKind::File => Box::new(file::FileStore::open(place)?),
         StoreKind::None => Box::new(NoStore),
     })
+}
+
+/// The store for somebody who named none, and what keeps it from being the keychain.
+///
+/// A keychain counts where it answers and could keep something.
+#[must_use]
+pub fn auto(place: &Place) -> (StoreKind, Option<Error>) {
+    match keychain::KeychainStore::probe(place) {
+        Ok(()) => (StoreKind::Keychain, None),
+        Err(error) => (StoreKind::File, Some(error)),
+    }
 }
 
 /// The store that keeps nothing.

@@ -3,8 +3,8 @@
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use crate::server::{Server, reply};
-use crate::user::{OLD, User};
+use super::server::{Server, reply};
+use super::user::{OLD, User};
 
 /// What the curl with this port on its command line shows to others.
 fn shown_by_curl(port: u16) -> Vec<[String; 2]> {

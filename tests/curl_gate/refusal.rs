@@ -5,8 +5,8 @@ use std::io::Read;
 use std::process::Command;
 use std::thread;
 
-use crate::server::{Server, reply};
-use crate::user::{NEW, OLD, User};
+use super::server::{Server, reply};
+use super::user::{NEW, OLD, User};
 
 #[test]
 fn a_refused_token_is_renewed_and_only_the_second_answer_is_seen() {

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::user::NEW;
+use super::user::NEW;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Request {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::server::{Server, reply};
-use crate::user::{User, behind_mark, seen};
+use super::server::{Server, reply};
+use super::user::{User, behind_mark, seen};
 
 /// So long a test waits for what must come, before it gives up.
 const PATIENCE: Duration = Duration::from_secs(60);

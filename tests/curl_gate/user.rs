@@ -36,7 +36,7 @@ impl User {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
-            .args(["--ignored", "--exact", "--nocapture", "user::process"])
+            .args(["--ignored", "--exact", "--nocapture", "curl_gate::user::process"])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", folder.path())

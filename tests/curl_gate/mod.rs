@@ -1,6 +1,5 @@
 //! `oauthctl curl` with the system's curl and servers on loopback: what arrives there, what the
 //! user sees, and where the token is meanwhile.
-#![cfg(target_os = "linux")]
 
 mod confinement;
 mod refusal;

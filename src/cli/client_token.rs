@@ -1,0 +1,73 @@
+use super::args::{MinTtlArg, ScopeArg};
+use super::context::{Context, now, print};
+use super::{complete, dry_run};
+use crate::error::Result;
+use crate::output::{json, raw};
+use crate::profile::layer::Layer;
+use crate::session::{Session, Want, Why};
+use crate::terms::{GrantType, Identity};
+use crate::token::TokenSet;
+use crate::wire::request::TokenRequest;
+
+/// Print a machine's token, cached until it nears its end
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  TOKEN=$(oauthctl client-token --profile kabbage) || exit
+  oauthctl client-token --scope read --scope write --json
+  OAUTHCTL_TOKEN_URL=https://id.example.com/token OAUTHCTL_CLIENT_ID=ci \\
+    oauthctl client-token --no-store                     with OAUTHCTL_CLIENT_SECRET set")]
+pub(super) struct Args {
+    #[command(flatten)]
+    scope: ScopeArg,
+    #[command(flatten)]
+    min_ttl: MinTtlArg,
+    /// Fetch anew, whatever is cached
+    #[arg(long)]
+    force: bool,
+    /// Touch no store: fetch, print, forget
+    #[arg(long)]
+    no_store: bool,
+    /// Print an object with the token, its type and its end
+    #[arg(long)]
+    json: bool,
+    /// Print the request, with its secrets masked, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Args {
+    pub(super) fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let mut flags = Layer::default();
+        self.scope.lay(&mut flags)?;
+        self.min_ttl.lay(&mut flags);
+        let mut found = context.find(&context.profile_name()?, flags)?;
+        if self.dry_run {
+            let profile = complete::profile(context, &found)?;
+            profile.require(GrantType::ClientCredentials)?;
+            let request = TokenRequest::client_credentials(&profile.scope);
+            return Ok(print(dry_run::text(&profile, &request)?.as_bytes())?);
+        }
+        let typed = complete::ask_for_missing(context, &mut found)?;
+        let profile = complete::profile(context, &found)?;
+        let result =
+            context.with_session(&profile, typed.client_secret(), |session| self.fetch(session));
+        complete::save_unless_refused(context, &found, &typed, result.as_ref().err())?;
+        let tokens = result?;
+        let text = if self.json {
+            json::document(&json::TokenObject::new(&tokens, now()))
+        } else {
+            raw::line(&tokens.access_token)
+        };
+        Ok(print(text.expose())?)
+    }
+
+    fn fetch(&self, session: &Session<'_>) -> Result<TokenSet> {
+        if self.no_store {
+            return session.fetch_client_token();
+        }
+        let why = if self.force { Why::Forced } else { Why::Life };
+        let want = Want { min_ttl: session.profile.min_ttl(), why, fallback: !self.force };
+        Ok(session.token(Identity::Client, want)?.tokens)
+    }
+}

@@ -1,0 +1,210 @@
+//! The world of one command: flags, environment, directories, stores, the way to a server.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::args::{Global, When, parse_timeout};
+use super::terminal::{Patient, Terminal, colors};
+use crate::env::Env;
+use crate::error::{Error, Result};
+use crate::exchange::Exchange;
+use crate::http::{Transport, UreqTransport};
+use crate::output::table::Layout;
+use crate::profile::Profile;
+use crate::profile::layer::Layer;
+use crate::profile::load::{self, Dirs, Found};
+use crate::secret::Secret;
+use crate::session::Session;
+use crate::session::vault::Vault;
+use crate::store::Place;
+use crate::terms::StoreKind;
+use crate::token::UnixTime;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The world of one command.
+pub(super) struct Context {
+    /// The flags that every command takes.
+    pub global: Global,
+    /// The environment.
+    pub env: Env,
+    /// Where configuration and data live.
+    pub dirs: Dirs,
+    /// config.toml.
+    pub settings: Layer,
+    /// The person.
+    pub terminal: Terminal,
+    /// The longest that a request or a call of the store may take.
+    pub timeout: Duration,
+    when: When,
+}
+
+impl Context {
+    /// Finds the directories and reads the settings, or does without them where that is tolerable.
+    pub(super) fn new(global: Global, env: Env, needs_settings: bool) -> Result<Self> {
+        let dirs = Dirs::find(&env, global.config_dir.as_deref())?;
+        let settings = match load::settings(&dirs) {
+            Err(_) if !needs_settings => Layer::default(),
+            settings => settings?,
+        };
+        let timeout = match (global.timeout, env.text("OAUTHCTL_TIMEOUT")?) {
+            (Some(timeout), _) => timeout,
+            (None, Some(text)) => parse_timeout(&text)
+                .map_err(|what| Error::config(format!("OAUTHCTL_TIMEOUT: {what}")))?,
+            (None, None) => TIMEOUT,
+        };
+        let when = global.color.unwrap_or(match settings.text("color") {
+            Some("always") => When::Always,
+            Some("never") => When::Never,
+            _ => When::Auto,
+        });
+        let color = colors(when, &env, io::stderr().is_terminal());
+        let terminal = Terminal::new(global.quiet, global.verbose, color);
+        Ok(Self { global, env, dirs, settings, terminal, timeout, when })
+    }
+
+    /// The name of the profile in use.
+    pub(super) fn profile_name(&self) -> Result<String> {
+        load::choose(&self.dirs, &self.env, self.global.profile.as_deref(), &self.settings)
+    }
+
+    /// The layers of the profile in use, with those of the command's flags on top.
+    pub(super) fn find(&self, name: &str, flags: Layer) -> Result<Found> {
+        let mut found = load::find(&self.dirs, &self.env, name)?;
+        if let (None, Some(settled)) = (found.layer.get("min_ttl"), self.settings.get("min_ttl")) {
+            found.layer.set("min_ttl", settled.value.clone(), settled.origin.clone());
+        }
+        found.layer.overlay(flags);
+        Ok(found)
+    }
+
+    /// The profile in use.
+    pub(super) fn profile(&self, flags: Layer) -> Result<Profile> {
+        self.profile_named(&self.profile_name()?, flags)
+    }
+
+    /// The profile of this name.
+    pub(super) fn profile_named(&self, name: &str, flags: Layer) -> Result<Profile> {
+        let found = self.find(name, flags)?;
+        Profile::new(&found.name, &found.layer, &self.dirs)
+    }
+
+    /// The store that was named explicitly; none for `auto`.
+    pub(super) fn named_store(&self) -> Result<Option<StoreKind>> {
+        let text = match (&self.global.store, self.env.text("OAUTHCTL_STORE")?) {
+            (Some(flag), _) => Some((flag.clone(), "--store")),
+            (None, Some(variable)) => Some((variable, "OAUTHCTL_STORE")),
+            (None, None) => {
+                self.settings.text("store").map(|text| (text.to_owned(), "config.toml"))
+            }
+        };
+        match text {
+            Some((text, _)) if text == "auto" => Ok(None),
+            Some((text, from)) => StoreKind::from_word(&text).map(Some).ok_or_else(|| {
+                Error::config(format!(
+                    "{from} names no store: {}",
+                    crate::profile::schema::STORES.join(", ")
+                ))
+            }),
+            None => Ok(None),
+        }
+    }
+
+    /// What stores need to know.
+    pub(super) fn place(&self) -> Result<Place> {
+        Ok(Place {
+            data_dir: self.dirs.data.clone(),
+            timeout: self.timeout,
+            may_prompt: self.may_ask(),
+            file_key: self.env.secret("OAUTHCTL_FILE_KEY")?,
+        })
+    }
+
+    /// The stores of this machine.
+    pub(super) fn vault(&self) -> Result<Vault<'_>> {
+        Ok(Vault::new(self.place()?, self.named_store()?, &self.terminal))
+    }
+
+    /// Whether a person is at the terminal and may be asked.
+    #[must_use]
+    pub(super) fn may_ask(&self) -> bool {
+        !self.global.no_input && io::stdin().is_terminal()
+    }
+
+    /// Runs `work` with the profile's session.
+    pub(super) fn with_session<T>(
+        &self,
+        profile: &Profile,
+        typed_secret: Option<Secret>,
+        work: impl FnOnce(&Session<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let vault = self.vault()?;
+        self.with_transport(profile, |transport| {
+            let exchange = Exchange { transport, report: &self.terminal };
+            work(&Session {
+                profile,
+                vault: &vault,
+                exchange: &exchange,
+                env: &self.env,
+                report: &self.terminal,
+                clock: &now,
+                timeout: self.timeout,
+                typed_secret,
+            })
+        })
+    }
+
+    /// Runs `work` with the way to the profile's server; nothing of TLS is loaded before it is needed.
+    pub(super) fn with_transport<T>(
+        &self,
+        profile: &Profile,
+        work: impl FnOnce(&dyn Transport) -> T,
+    ) -> T {
+        let transport = UreqTransport::new(self.timeout, profile.ca_file.clone(), &self.env);
+        work(&Patient { transport: &transport, terminal: &self.terminal })
+    }
+
+    /// The layout of tables on stdout.
+    #[must_use]
+    pub(super) fn layout(&self) -> Layout {
+        let stdout = io::stdout();
+        let width = stdout.is_terminal().then(|| width().unwrap_or(80));
+        Layout { width, color: colors(self.when, &self.env, width.is_some()) }
+    }
+}
+
+/// Writes a result to stdout. A closed pipe ends the program quietly.
+pub(super) fn print(bytes: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            // As any program that writes to a closed pipe: the reader has what it wanted.
+            #[cfg(unix)]
+            let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGPIPE);
+            Ok(())
+        }
+        Err(error) => Err(Error::io("can't write to stdout", error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// The time now.
+#[must_use]
+pub(super) fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The columns of the terminal on stdout.
+#[cfg(unix)]
+fn width() -> Option<u16> {
+    rustix::termios::tcgetwinsize(io::stdout())
+        .ok()
+        .map(|size| size.ws_col)
+        .filter(|&columns| columns > 0)
+}
+
+#[cfg(not(unix))]
+fn width() -> Option<u16> {
+    None
+}

@@ -1,0 +1,348 @@
+use std::path::{Path, PathBuf};
+
+use super::context::{Context, now, print};
+use crate::error::{Error, Result};
+use crate::http::Transport;
+use crate::output::json;
+use crate::output::table::{Cell, Table, Tone};
+use crate::profile::Profile;
+use crate::profile::dialect::{Format, Method};
+use crate::profile::layer::Layer;
+use crate::profile::load;
+use crate::profile::schema::SecretSource;
+use crate::session::index;
+use crate::store::{self, EntryName};
+use crate::terms::StoreKind;
+use crate::wire::HttpRequest;
+
+/// Check configuration, store, clock, TLS and reach, and say what to do
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Findings are the result, not a failure: the exit code is 0, and --json has each one's status.
+
+Examples:
+  oauthctl doctor
+  oauthctl doctor --profile bindeo --json")]
+pub(super) struct Args {
+    /// Print an array of objects
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, serde::Serialize)]
+struct Finding {
+    check: &'static str,
+    status: Status,
+    message: String,
+    /// What to do about it.
+    advice: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Warning,
+    Error,
+}
+
+impl Finding {
+    fn ok(check: &'static str, message: impl Into<String>) -> Self {
+        Self { check, status: Status::Ok, message: message.into(), advice: None }
+    }
+
+    fn warning(check: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            check,
+            status: Status::Warning,
+            message: message.into(),
+            advice: Some(advice.into()),
+        }
+    }
+
+    fn error(check: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { check, status: Status::Error, message: message.into(), advice: Some(advice.into()) }
+    }
+}
+
+impl Args {
+    pub(super) fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let mut findings = configuration(context);
+        findings.extend(permissions(context));
+        findings.extend(stores(context)?);
+        findings.push(curl(context));
+        match context.profile_name().and_then(|name| context.profile_named(&name, Layer::default()))
+        {
+            Ok(profile) => findings.extend(server(context, &profile)),
+            Err(error) => findings.push(Finding::warning(
+                "profile",
+                error.to_string(),
+                "name one with --profile to check its server",
+            )),
+        }
+        if self.json {
+            return Ok(print(json::document(&findings).expose())?);
+        }
+        let mut table = Table::new(["CHECK", "STATUS", "FINDING", "WHAT TO DO"]);
+        for finding in &findings {
+            let status = match finding.status {
+                Status::Ok => Cell::new("ok").tone(Tone::Good),
+                Status::Warning => Cell::new("warning").tone(Tone::Warning),
+                Status::Error => Cell::new("error").tone(Tone::Bad),
+            };
+            table.row([
+                finding.check.into(),
+                status,
+                finding.message.as_str().into(),
+                finding.advice.as_deref().unwrap_or_default().into(),
+            ]);
+        }
+        Ok(print(table.render(context.layout()).as_bytes())?)
+    }
+}
+
+/// Every file of the configuration, each by itself.
+fn configuration(context: &Context) -> Vec<Finding> {
+    let dirs = &context.dirs;
+    let mut findings = Vec::new();
+    if let Err(error) = load::settings(dirs) {
+        let advice = format!("edit {}", dirs.settings().display());
+        findings.push(Finding::error("config", error.to_string(), advice));
+    }
+    let profiles = load::profile_names(dirs);
+    for name in &profiles {
+        if let Err(error) = context.profile_named(name, Layer::default()) {
+            findings.push(Finding::error(
+                "config",
+                format!("profile {name}: {error}"),
+                format!("oauthctl profile edit {name}"),
+            ));
+        }
+    }
+    for name in load::names_in(&dirs.config.join("providers")) {
+        if let Err(error) = load::preset(dirs, &name) {
+            findings.push(Finding::error(
+                "config",
+                format!("preset {name}: {error}"),
+                format!("edit {}", dirs.provider(&name).display()),
+            ));
+        }
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(
+            "config",
+            format!("{}: {} profiles", dirs.config.display(), profiles.len()),
+        ));
+    }
+    findings
+}
+
+/// Whatever this program keeps for itself is nobody else's to read.
+#[cfg(unix)]
+fn permissions(context: &Context) -> Vec<Finding> {
+    use std::os::unix::fs::MetadataExt;
+    let mut open: Vec<PathBuf> = Vec::new();
+    let mut look = vec![context.dirs.data.clone()];
+    while let Some(path) = look.pop() {
+        let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
+        if metadata.mode() & 0o077 != 0 && !metadata.is_symlink() {
+            open.push(path.clone());
+        }
+        if metadata.is_dir() {
+            look.extend(
+                std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()),
+            );
+        }
+    }
+    match open.first() {
+        None => vec![Finding::ok(
+            "permissions",
+            format!("{}: only its owner can read it", context.dirs.data.display()),
+        )],
+        Some(first) => vec![Finding::error(
+            "permissions",
+            format!(
+                "{} of the files can be read by others, {} among them",
+                open.len(),
+                first.display()
+            ),
+            format!("chmod -R go= {}", context.dirs.data.display()),
+        )],
+    }
+}
+
+#[cfg(not(unix))]
+fn permissions(_: &Context) -> Vec<Finding> {
+    Vec::new()
+}
+
+/// The store that new tokens go to, and every store that is remembered to hold one.
+fn stores(context: &Context) -> Result<Vec<Finding>> {
+    let place = context.place()?;
+    let mut kinds = Vec::new();
+    let mut findings = Vec::new();
+    if let Some(kind) = context.named_store()? {
+        kinds.push(kind);
+    } else {
+        let (kind, reason) = store::auto(&place);
+        if let Some(reason) = reason {
+            findings.push(Finding::warning(
+                "store",
+                format!("no keychain can be used: {reason}"),
+                "nothing, where an encrypted file is good enough",
+            ));
+        }
+        kinds.push(kind);
+    }
+    for name in index::names(&context.dirs.data)? {
+        match name
+            .split_once('@')
+            .map(|(profile, part)| index::read(&context.dirs.data, &EntryName::new(profile, part)))
+        {
+            Some(Ok(Some(entry))) => kinds.push(entry.store),
+            Some(Err(error)) => findings.push(Finding::error(
+                "store",
+                error.to_string(),
+                "move the file away, and log in again",
+            )),
+            _ => {}
+        }
+    }
+    kinds.sort_unstable();
+    kinds.dedup();
+    for kind in kinds {
+        // A read of what can't be there: the store must say so, and in time.
+        let answer = store::open(kind, &place)
+            .and_then(|store| store.get(&EntryName::new("doctor", "probe")));
+        findings.push(match answer {
+            Ok(_) if kind == StoreKind::None => Finding::warning(
+                "store",
+                "the store is none: no token is kept",
+                "name another with --store or in config.toml",
+            ),
+            Ok(_) => Finding::ok("store", format!("the {kind} store answers")),
+            Err(error) => Finding::error(
+                "store",
+                error.to_string(),
+                "unlock or start it, or name another with --store",
+            ),
+        });
+    }
+    Ok(findings)
+}
+
+fn curl(context: &Context) -> Finding {
+    let path = context.env.os("PATH").unwrap_or_default();
+    let name = format!("curl{}", std::env::consts::EXE_SUFFIX);
+    match std::env::split_paths(&path)
+        .map(|directory| directory.join(&name))
+        .find(|path| path.is_file())
+    {
+        Some(path) => Finding::ok("curl", path.display().to_string()),
+        None => Finding::warning(
+            "curl",
+            "curl is not on PATH, and oauthctl curl needs it",
+            "install curl",
+        ),
+    }
+}
+
+/// The profile in use, and the way to its server.
+fn server(context: &Context, profile: &Profile) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (key, source) in
+        [("client_secret", &profile.client_secret), ("password", &profile.password)]
+    {
+        if let Some(problem) = source.as_ref().and_then(|source| unopened(context, source)) {
+            findings.push(Finding::error(
+                "profile",
+                format!("{key} of {}: {problem}", profile.name),
+                format!("oauthctl profile show {}", profile.name),
+            ));
+        }
+    }
+    if profile.request.format == Format::Query {
+        findings.push(Finding::warning(
+            "profile",
+            format!("{} takes its secrets in the URL, which servers and proxies log", profile.name),
+            "this is the provider's design: keep its secrets to itself, and change them now and then",
+        ));
+    }
+    let Some(endpoint) = &profile.endpoints.token else {
+        findings.push(Finding::error(
+            "profile",
+            format!("{} has no token_url", profile.name),
+            format!("oauthctl profile set {} token_url URL", profile.name),
+        ));
+        return findings;
+    };
+    let request = HttpRequest {
+        method: Method::Get,
+        endpoint: endpoint.clone(),
+        query: None,
+        headers: Vec::new(),
+        body: None,
+    };
+    let answer =
+        context.with_transport(profile, |transport: &dyn Transport| transport.send(&request));
+    let authority = crate::wire::transcript::authority(endpoint);
+    match answer {
+        Ok(response) => {
+            findings.push(Finding::ok(
+                "reach",
+                format!("{authority} answers with status {}", response.status),
+            ));
+            findings.push(clock(response.date.as_deref()));
+        }
+        Err(error) => findings.push(unreachable(&authority, &error)),
+    }
+    findings
+}
+
+/// Why a source can't be opened, as far as that can be told without opening it.
+fn unopened(context: &Context, source: &SecretSource) -> Option<String> {
+    match source {
+        SecretSource::Env(name) => {
+            context.env.os(name).is_none().then(|| format!("the variable {name} is not set"))
+        }
+        SecretSource::File(path) => {
+            (!Path::new(path).is_file()).then(|| format!("there is no file {path}"))
+        }
+        SecretSource::Command(_) | SecretSource::Store => None,
+    }
+}
+
+fn unreachable(authority: &str, error: &Error) -> Finding {
+    let message = format!("{authority}: {}", error.sentence());
+    let advice = if message.contains("certificate") {
+        "where a company's own authority signs, name it with ca_file in the profile, or with SSL_CERT_FILE"
+    } else {
+        "check the network, the proxy's variables and the URL: oauthctl profile show"
+    };
+    Finding::error("reach", message, advice)
+}
+
+/// The server's clock against ours: tokens live by both.
+fn clock(date: Option<&str>) -> Finding {
+    const TOLERABLE: i64 = 60;
+    let parsed = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    match parsed.map(|date| date.timestamp().as_second() - now()) {
+        None => Finding::warning(
+            "clock",
+            "the server told no time",
+            "compare your clock with another server's",
+        ),
+        Some(skew) if skew.abs() <= TOLERABLE => {
+            Finding::ok("clock", "within a minute of the server's")
+        }
+        Some(skew) => {
+            let side = if skew > 0 { "behind" } else { "ahead of" };
+            Finding::error(
+                "clock",
+                format!("{} s {side} the server's", skew.abs()),
+                "set the clock, or let a time service do it: tokens look fresh or expired at the wrong time",
+            )
+        }
+    }
+}

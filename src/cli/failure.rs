@@ -1,0 +1,87 @@
+//! The edge where errors meet a person and a script: exit codes and hints, in one place.
+
+use crate::error::{ConfigError, Error, StoreError, StoreFault};
+use crate::terms::StoreKind;
+
+use super::terminal::Terminal;
+
+/// `curl`, `exec` and `sandbox` failed themselves, before or around their child.
+pub(super) const WRAPPER: u8 = 125;
+
+/// A usage error, as clap has it too.
+pub(super) const USAGE: u8 = 2;
+
+/// The exit code of an error.
+#[must_use]
+pub(super) fn code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Usage(_)) => USAGE,
+        Some(Error::Config(_)) => 3,
+        Some(Error::LoginRequired { .. }) => 4,
+        Some(Error::Refused(_)) => 5,
+        Some(
+            Error::Network { .. }
+            | Error::Unavailable { .. }
+            | Error::BadAnswer(_)
+            | Error::Busy(_),
+        ) => 6,
+        Some(Error::Store(_)) => 7,
+        _ => 1,
+    }
+}
+
+/// Tells a person what went wrong, why, and what to do next.
+pub(super) fn tell(terminal: &Terminal, error: &anyhow::Error, profile: Option<&str>) {
+    terminal.line("31", "error", &error.to_string());
+    for cause in error.chain().skip(1) {
+        terminal.line("31", "caused by", &cause.to_string());
+    }
+    if let Some(hint) = error.downcast_ref().and_then(|error| hint(error, profile)) {
+        terminal.line("36", "hint", &hint);
+    }
+}
+
+/// What to do next: a command that can be run, where there is one.
+fn hint(error: &Error, profile: Option<&str>) -> Option<String> {
+    let name = profile.unwrap_or("NAME");
+    Some(match error {
+        Error::Config(ConfigError { missing: Some(key), .. }) => match *key {
+            "profile" => "list what there is with: oauthctl profile list; make one with: oauthctl profile add NAME --provider PROVIDER".to_owned(),
+            "client_secret" => format!("oauthctl profile set {name} client_secret --stdin"),
+            "password" => "give it in OAUTHCTL_PASSWORD, or with: oauthctl login --password-stdin".to_owned(),
+            key => format!("oauthctl profile set {name} {key} VALUE"),
+        },
+        Error::Config(ConfigError { file: Some(_), .. }) => "oauthctl doctor checks every file of the configuration".to_owned(),
+        Error::LoginRequired { profile, .. } => format!("oauthctl login --profile {profile}"),
+        Error::Refused(refusal) if refusal.error.as_deref() == Some("invalid_client") => {
+            format!("see which client_id and client_secret are in use with: oauthctl profile show {name}")
+        }
+        Error::Refused(_) | Error::BadAnswer(_) => {
+            format!("see what is sent with: oauthctl -vvv refresh --profile {name}")
+        }
+        Error::Network { .. } | Error::Unavailable { .. } => format!("oauthctl doctor --profile {name}"),
+        Error::Store(error) => store_hint(error),
+        _ => return None,
+    })
+}
+
+fn store_hint(error: &StoreError) -> String {
+    match (error.fault, error.store) {
+        (StoreFault::Elsewhere, _) => "oauthctl store migrate".to_owned(),
+        (StoreFault::Locked, _) => {
+            "unlock the keychain, or run the command in a terminal where it can be unlocked"
+                .to_owned()
+        }
+        (StoreFault::Absent, StoreKind::Keychain) => {
+            "where no keychain runs, keep tokens in an encrypted file: oauthctl login --store file"
+                .to_owned()
+        }
+        (StoreFault::WrongKey, _) => {
+            "check OAUTHCTL_FILE_KEY: it must be the key the entry was written with".to_owned()
+        }
+        (StoreFault::Newer, _) => {
+            "use the newer oauthctl, or log in again after: oauthctl logout --local".to_owned()
+        }
+        _ => "oauthctl doctor".to_owned(),
+    }
+}

@@ -1,0 +1,85 @@
+use super::args::As;
+use super::context::Context;
+use crate::error::Result;
+use crate::profile::Profile;
+use crate::profile::layer::Layer;
+use crate::session::index;
+use crate::session::slot::Slot;
+
+/// Revoke tokens where the provider can, and forget them
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  oauthctl logout --profile bindeo
+  oauthctl logout --all --local        forget everything, tell no server")]
+pub(super) struct Args {
+    #[command(flatten)]
+    identity: As,
+    /// Forget the tokens of every profile
+    #[arg(long, conflicts_with = "identity")]
+    all: bool,
+    /// Tell the server nothing
+    #[arg(long)]
+    local: bool,
+}
+
+impl Args {
+    pub(super) fn run(&self, context: &Context) -> anyhow::Result<()> {
+        if self.all {
+            return Ok(self.forget_all(context)?);
+        }
+        let mut flags = Layer::default();
+        self.identity.lay(&mut flags);
+        let profile = context.profile(flags)?;
+        let identity = profile.identity();
+        let forgot = self.forget(context, &profile, |slot| slot.identity == identity)?;
+        let name = &profile.name;
+        context.terminal.say(&if forgot {
+            format!("Logged out of {name}.")
+        } else {
+            format!("There was no {identity} token of {name} to forget.")
+        });
+        Ok(())
+    }
+
+    fn forget_all(&self, context: &Context) -> Result<()> {
+        let slots = index::names(&context.dirs.data)?;
+        let mut names: Vec<String> =
+            slots.iter().filter_map(|name| Some(Slot::from_name(name)?.profile)).collect();
+        names.dedup();
+        let forget = |name: &String| {
+            // A profile whose file is gone has tokens that can be forgotten all the same.
+            let profile = context.profile_named(name, Layer::default());
+            let profile =
+                profile.or_else(|_| Profile::new(name, &Layer::default(), &context.dirs))?;
+            self.forget(context, &profile, |_| true)
+        };
+        first_error(names.iter().map(forget)).map(|_| ())
+    }
+
+    /// Forgets the chosen slots of a profile, all of them even where one fails.
+    fn forget(
+        &self,
+        context: &Context,
+        profile: &Profile,
+        chosen: impl Fn(&Slot) -> bool,
+    ) -> Result<bool> {
+        context.with_session(profile, None, |session| {
+            let slots = session.slots()?;
+            let slots = slots.iter().filter(|slot| chosen(slot));
+            first_error(slots.map(|slot| session.logout(slot, !self.local)))
+        })
+    }
+}
+
+/// Whether anything was forgotten, or the first error once everything has been tried.
+fn first_error(results: impl Iterator<Item = Result<bool>>) -> Result<bool> {
+    let mut all = Ok(false);
+    for one in results {
+        all = match (all, one) {
+            (Ok(before), Ok(now)) => Ok(before || now),
+            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+        };
+    }
+    all
+}

@@ -1,0 +1,177 @@
+//! The command line: what was typed becomes what was meant, and the end of it an exit code.
+
+#![allow(clippy::doc_markdown, reason = "clap shows these comments to people as they are")]
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use self::args::Global;
+use self::context::Context;
+use self::terminal::Terminal;
+use crate::env::Env;
+
+pub mod args;
+mod client_token;
+mod complete;
+mod completions;
+mod context;
+mod curl;
+mod doctor;
+mod dry_run;
+mod exec;
+mod failure;
+mod header;
+mod login;
+mod logout;
+mod man;
+
+mod names;
+mod profile;
+mod provider;
+mod refresh;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+mod show;
+mod terminal;
+mod token;
+
+const EXAMPLES: &str = "\
+Examples:
+  oauthctl login --profile bindeo                        log in, once
+  curl -H @<(oauthctl header) https://api.bindeo.com/    a header for a script
+  TOKEN=$(oauthctl client-token --profile kabbage)       a machine's token for a CI job
+  oauthctl curl -p bindeo -- https://api.bindeo.com/     the token is in no argv, file or environment
+  oauthctl sandbox -- sh                                 try it all out, with no account
+
+Exit codes:
+  0 success   1 unexpected   2 usage   3 configuration   4 a person must log in
+  5 the server refused   6 network or server trouble   7 the token store
+  125 curl, exec, sandbox: oauthctl itself failed   126, 127 the child can't run   128+N signal N";
+
+/// OAuth 2.0 tokens for shells, scripts and CI: always fresh, never leaked, never lost
+#[derive(Debug, Parser)]
+#[command(name = "oauthctl", version, after_help = EXAMPLES, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Login(login::Args),
+    ClientToken(client_token::Args),
+    Refresh(refresh::Args),
+    Show(show::Args),
+    Header(header::Args),
+    Token(token::Args),
+    Curl(curl::Args),
+    Exec(exec::Args),
+    Logout(logout::Args),
+    Profile(profile::Args),
+    Provider(provider::Args),
+    Doctor(doctor::Args),
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+impl Command {
+    /// Whether a failure of ours must be told apart from one of a child.
+    const fn wraps(&self) -> bool {
+        match self {
+            Self::Curl(_) | Self::Exec(_) => true,
+            #[cfg(feature = "sandbox")]
+            Self::Sandbox(args) => args.wraps(),
+            _ => false,
+        }
+    }
+
+    /// Whether a broken config.toml stands in the way.
+    const fn needs_settings(&self) -> bool {
+        !matches!(self, Self::Doctor(_) | Self::Completions(_) | Self::Man(_))
+    }
+
+    fn run(&self, context: &Context) -> anyhow::Result<u8> {
+        match self {
+            Self::Login(args) => args.run(context),
+            Self::ClientToken(args) => args.run(context),
+            Self::Refresh(args) => args.run(context),
+            Self::Show(args) => args.run(context),
+            Self::Header(args) => args.run(context),
+            Self::Token(args) => args.run(context),
+            Self::Curl(args) => return args.run(context),
+            Self::Exec(args) => return args.run(context),
+            Self::Logout(args) => args.run(context),
+            Self::Profile(args) => args.run(context),
+            Self::Provider(args) => args.run(context),
+            Self::Doctor(args) => args.run(context),
+            #[cfg(feature = "sandbox")]
+            Self::Sandbox(args) => return args.run(context),
+            Self::Completions(args) => args.run(),
+            Self::Man(args) => args.run(),
+        }
+        .map(|()| 0)
+    }
+}
+
+/// The whole command line, as clap knows it: for man pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the program.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let env = Env::process();
+    if env.os("COMPLETE").is_some() {
+        clap_complete::CompleteEnv::with_factory(command).complete();
+    }
+    no_core_dumps();
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let wraps = cli.command.wraps();
+    let profile = cli.global.profile.clone();
+    // Until the settings are read, nothing is known of colours.
+    let plain = Terminal::new(cli.global.quiet, cli.global.verbose, false);
+    let (result, terminal, profile) =
+        match Context::new(cli.global, env, cli.command.needs_settings()) {
+            Ok(context) => {
+                let result = cli.command.run(&context);
+                let profile = profile.or_else(|| context.profile_name().ok());
+                (result, context.terminal, profile)
+            }
+            Err(error) => (Err(error.into()), plain, profile),
+        };
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            failure::tell(&terminal, &error, profile.as_deref());
+            let code = failure::code(&error);
+            ExitCode::from(if wraps && code != failure::USAGE { failure::WRAPPER } else { code })
+        }
+    }
+}
+
+/// Help and version go to stdout; what was typed wrongly is told on stderr.
+fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.render();
+    let failed = error.use_stderr();
+    if failed || context::print(text.to_string().as_bytes()).is_err() {
+        let _ = error.print();
+    }
+    ExitCode::from(if failed { failure::USAGE } else { 0 })
+}
+
+/// A crash must not write tokens to a disk.
+fn no_core_dumps() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}

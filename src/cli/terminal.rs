@@ -1,0 +1,205 @@
+//! The person at the terminal: what is told on stderr, and what is asked.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::env::Env;
+use crate::error::{Error, Result};
+use crate::escape::escape;
+use crate::http::Transport;
+use crate::report::Report;
+use crate::secret::Secret;
+use crate::wire::{HttpRequest, HttpResponse};
+
+use super::args::When;
+
+/// How long nobody wonders whether anything happens.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The person's end of stderr.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    quiet: bool,
+    verbose: u8,
+    color: bool,
+    spins: bool,
+    /// Each warning is told once, however often it comes up.
+    told: Mutex<Vec<String>>,
+}
+
+impl Terminal {
+    /// Speaks as loud and as colourful as was asked.
+    #[must_use]
+    pub(super) fn new(quiet: bool, verbose: u8, color: bool) -> Self {
+        let spins = !quiet && verbose == 0 && io::stderr().is_terminal();
+        Self { quiet, verbose, color, spins, told: Mutex::default() }
+    }
+
+    /// A line that begins with a coloured word.
+    pub(super) fn line(&self, color: &str, word: &str, message: &str) {
+        let message = escape(message);
+        // Nobody is left to be told that stderr is gone.
+        let _ = if self.color {
+            writeln!(io::stderr(), "\x1b[{color}m{word}:\x1b[0m {message}")
+        } else {
+            writeln!(io::stderr(), "{word}: {message}")
+        };
+    }
+
+    /// A line about what was done.
+    pub(super) fn say(&self, message: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{}", escape(message));
+        }
+    }
+}
+
+impl Report for Terminal {
+    fn warn(&self, message: &str) {
+        if self.quiet {
+            return;
+        }
+        let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !told.iter().any(|before| before == message) {
+            told.push(message.to_owned());
+            self.line("33", "warning", message);
+        }
+    }
+
+    fn note(&self, message: &str) {
+        if !self.quiet {
+            self.line("36", "note", message);
+        }
+    }
+
+    fn trace(&self, level: u8, message: &dyn Fn() -> String) {
+        if self.verbose < level {
+            return;
+        }
+        for line in message().lines() {
+            let _ = writeln!(io::stderr(), "* {}", escape(line));
+        }
+    }
+}
+
+/// Whether to colour what goes to a stream.
+#[must_use]
+pub(super) fn colors(when: When, env: &Env, is_terminal: bool) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => {
+            is_terminal
+                && env.os("NO_COLOR").is_none()
+                && env.os("TERM").is_none_or(|term| term != "dumb")
+        }
+    }
+}
+
+/// A transport that shows a person that it waits.
+pub(super) struct Patient<'a> {
+    /// The transport itself.
+    pub transport: &'a dyn Transport,
+    /// Whom to show it.
+    pub terminal: &'a Terminal,
+}
+
+impl Transport for Patient<'_> {
+    fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
+        let _spinner = self.terminal.spins.then(|| {
+            Spinner::start(format!(
+                "waiting for {}",
+                request.endpoint.host_str().unwrap_or_default()
+            ))
+        });
+        self.transport.send(request)
+    }
+}
+
+/// Turns on stderr from the first second on, until it is dropped.
+struct Spinner {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Spinner {
+    fn start(what: String) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let mut pause = PATIENCE;
+            for frame in ['|', '/', '-', '\\'].iter().cycle() {
+                if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
+                let _ = write!(io::stderr(), "\r\x1b[K{frame} {}", escape(&what));
+                pause = Duration::from_millis(120);
+            }
+            if pause != PATIENCE {
+                let _ = write!(io::stderr(), "\r\x1b[K");
+            }
+        });
+        Self { stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Asks for a text; empty answers are asked again.
+pub(super) fn ask(question: &str) -> Result<String> {
+    loop {
+        let _ = write!(io::stderr(), "{question}: ");
+        let mut answer = String::new();
+        match io::stdin().read_line(&mut answer) {
+            Ok(0) => return Err(Error::config(format!("{question} was not given"))),
+            Ok(_) => {}
+            Err(error) => return Err(Error::io(format!("can't ask for {question}"), error)),
+        }
+        let answer = answer.trim();
+        if !answer.is_empty() {
+            return Ok(answer.to_owned());
+        }
+    }
+}
+
+/// Asks for a secret, which is not shown while it is typed.
+pub(super) fn ask_secret(question: &str) -> Result<Secret> {
+    let answer = rpassword::prompt_password(format!("{question}: "));
+    let answer = answer.map_err(|error| Error::io(format!("can't ask for {question}"), error))?;
+    if answer.is_empty() {
+        return Err(Error::config(format!("{question} was not given")));
+    }
+    Ok(Secret::new(answer))
+}
+
+/// Reads a secret from stdin, without the newline at its end.
+pub(super) fn read_secret(what: &str) -> Result<Secret> {
+    use std::io::Read as _;
+    const MAX: u64 = 64 * 1024;
+    let mut bytes = Vec::new();
+    io::stdin()
+        .take(MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::io(format!("can't read {what} from stdin"), error))?;
+    let fault = |how: &str| Error::Usage(format!("{what} on stdin {how}"));
+    if bytes.len() as u64 > MAX {
+        return Err(fault("is longer than 64 KiB"));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|_| fault("is not valid UTF-8"))?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    if text.is_empty() { Err(fault("is empty")) } else { Ok(Secret::new(text)) }
+}

@@ -1,0 +1,50 @@
+use super::args::{As, MinTtlArg};
+use super::context::{Context, now, print};
+use crate::error::Result;
+use crate::output::{json, raw};
+use crate::profile::Profile;
+use crate::profile::layer::Layer;
+use crate::session::{Obtained, Want, Why};
+
+/// Print the bare access token, renewed first when it must be
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  TOKEN=$(oauthctl token) || exit
+  oauthctl token --json | jq .expires_in")]
+pub(super) struct Args {
+    #[command(flatten)]
+    identity: As,
+    #[command(flatten)]
+    min_ttl: MinTtlArg,
+    /// Print an object with the token, its type and its end
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(super) fn run(&self, context: &Context) -> anyhow::Result<()> {
+        let tokens = obtain(context, &self.identity, &self.min_ttl)?.tokens;
+        let text = if self.json {
+            json::document(&json::TokenObject::new(&tokens, now()))
+        } else {
+            raw::line(&tokens.access_token)
+        };
+        Ok(print(text.expose())?)
+    }
+}
+
+/// The profile with these flags on top.
+pub(super) fn profile(context: &Context, identity: &As, min_ttl: &MinTtlArg) -> Result<Profile> {
+    let mut flags = Layer::default();
+    identity.lay(&mut flags);
+    min_ttl.lay(&mut flags);
+    context.profile(flags)
+}
+
+/// The token that these flags mean, renewed first when it must be.
+pub(super) fn obtain(context: &Context, identity: &As, min_ttl: &MinTtlArg) -> Result<Obtained> {
+    let profile = profile(context, identity, min_ttl)?;
+    let want = Want { min_ttl: profile.min_ttl(), why: Why::Life, fallback: true };
+    context.with_session(&profile, None, |session| session.token(profile.identity(), want))
+}

@@ -1,0 +1,225 @@
+//! How a connection is made, and how far it came.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Instant;
+
+use ureq::Error;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, RustlsConnector,
+    SocksConnector, TcpConnector, Transport,
+};
+
+/// How far a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The name is looked up.
+    Lookup,
+    /// A connection is made, to the server or to a proxy.
+    Connect,
+    /// TLS is agreed upon.
+    Secure,
+    /// The request is on its way: nobody can say any more that it did not arrive.
+    Sent,
+}
+
+/// The phase, as the layers of a connection report it.
+#[derive(Debug)]
+pub(super) struct Progress {
+    phase: AtomicU8,
+    proxied: bool,
+}
+
+impl Progress {
+    /// Of a request that goes through a proxy, or of one that doesn't.
+    pub(super) const fn new(proxied: bool) -> Self {
+        Self { phase: AtomicU8::new(Phase::Lookup as u8), proxied }
+    }
+
+    fn reach(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Whether this connection leads to the server: the layers are gone through once more for
+    /// the connection to a proxy.
+    fn is_to_server(&self, details: &ConnectionDetails) -> bool {
+        details.config.proxy().is_some() == self.proxied
+    }
+
+    /// The phase reached last.
+    pub(super) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Lookup,
+            1 => Phase::Connect,
+            2 => Phase::Secure,
+            _ => Phase::Sent,
+        }
+    }
+}
+
+/// The layers of a connection, each told by what it passes on.
+pub(super) fn chain(progress: &Arc<Progress>, deadline: Instant) -> impl Connector {
+    ().chain(SocksConnector::default())
+        .chain(ConnectProxyConnector::default())
+        .chain(TcpConnector::default())
+        .chain(Connected(Arc::clone(progress)))
+        .chain(RustlsConnector::default())
+        .chain(Guard { progress: Arc::clone(progress), deadline })
+}
+
+/// Looks names up, but never `localhost`: a resolver may say anything.
+pub(super) struct Lookup {
+    progress: Arc<Progress>,
+    system: DefaultResolver,
+}
+
+impl Lookup {
+    pub(super) fn new(progress: &Arc<Progress>) -> Self {
+        Self { progress: Arc::clone(progress), system: DefaultResolver::default() }
+    }
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lookup")
+    }
+}
+
+impl Resolver for Lookup {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let addresses = match loopback(uri) {
+            Some(both) => {
+                let mut addresses = self.empty();
+                for address in both {
+                    addresses.push(address);
+                }
+                addresses
+            }
+            None => self.system.resolve(uri, config, timeout)?,
+        };
+        self.progress.reach(Phase::Connect);
+        Ok(addresses)
+    }
+}
+
+/// Both addresses of `localhost`, where that is the host.
+fn loopback(uri: &Uri) -> Option<[SocketAddr; 2]> {
+    let host = uri.host()?;
+    if !host.strip_suffix('.').unwrap_or(host).eq_ignore_ascii_case("localhost") {
+        return None;
+    }
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let port = uri.port_u16().unwrap_or(usual);
+    Some([(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()])
+}
+
+/// Notes that there is a connection to the server.
+#[derive(Debug)]
+struct Connected(Arc<Progress>);
+
+impl<In: Transport> Connector<In> for Connected {
+    type Out = In;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<In>, Error> {
+        if self.0.is_to_server(details) {
+            self.0.reach(Phase::Secure);
+        }
+        Ok(chained)
+    }
+}
+
+/// Notes the first byte of the request, and holds every wait to the deadline.
+#[derive(Debug)]
+struct Guard {
+    progress: Arc<Progress>,
+    deadline: Instant,
+}
+
+impl<In: Transport> Connector<In> for Guard {
+    type Out = Guarded<In>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let progress = self.progress.is_to_server(details).then(|| Arc::clone(&self.progress));
+        Ok(chained.map(|inner| Guarded { inner, progress, deadline: self.deadline }))
+    }
+}
+
+#[derive(Debug)]
+struct Guarded<T> {
+    inner: T,
+    /// Told when the request goes out; what goes to a proxy is no request yet.
+    progress: Option<Arc<Progress>>,
+    deadline: Instant,
+}
+
+impl<T> Guarded<T> {
+    fn within(&self, mut timeout: NextTimeout) -> NextTimeout {
+        let left = self.deadline.saturating_duration_since(Instant::now()).into();
+        timeout.after = timeout.after.min(left);
+        timeout
+    }
+}
+
+impl<T: Transport> Transport for Guarded<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        if let Some(progress) = &self.progress {
+            progress.reach(Phase::Sent);
+        }
+        let timeout = self.within(timeout);
+        self.inner.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let timeout = self.within(timeout);
+        self.inner.await_input(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn localhost_is_both_loopback_addresses_and_nothing_else_is() {
+        let at =
+            |uri: &str| loopback(&uri.parse().unwrap()).map(|both| both.map(|a| a.to_string()));
+        let both = |port| Some([format!("127.0.0.1:{port}"), format!("[::1]:{port}")]);
+        assert_eq!(at("http://localhost:8080/t"), both(8080));
+        assert_eq!(at("https://LOCALHOST./t"), both(443));
+        assert_eq!(at("http://localhost/t"), both(80));
+        for other in ["https://localhost.example/t", "https://a.localhost/t", "http://127.0.0.1/t"]
+        {
+            assert_eq!(at(other), None);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! A login: the store is tried before anything is spent, and the new session replaces the old one.
+
+use std::time::Duration;
+
+use super::index::{self, IndexEntry};
+use super::journal::{self, Found, Intent};
+use super::lock::{Attempt, Lock};
+use super::record::Record;
+use super::renew::{Journaled, Recovered, hand_out};
+use super::slot::Slot;
+use super::{Held, Obtained, Session, has_fault};
+use crate::error::{Error, Result, StoreFault};
+use crate::secret::Secret;
+use crate::terms::{GrantType, Identity, StoreKind};
+use crate::wire::request::TokenRequest;
+
+/// How long a login waits for another one of the same profile: as long as a person may take.
+const PERSON: Duration = Duration::from_secs(5 * 60);
+
+/// What a person brought along.
+pub struct Login {
+    /// The grant of the session, which is that of the request but for an imported refresh token.
+    pub grant_type: GrantType,
+    /// The request that spends it.
+    pub request: TokenRequest,
+    /// Who the person is, where that is known.
+    pub username: Option<String>,
+    /// The refresh token that was brought, to be kept where the answer has none.
+    pub refresh_token: Option<Secret>,
+}
+
+impl Session<'_> {
+    /// Logs in with what `ask` brings, once the store is known to take a token.
+    ///
+    /// Of two logins at once the second waits for the first, and uses its result.
+    pub fn login(&self, ask: &mut dyn FnMut() -> Result<Login>) -> Result<Obtained> {
+        let slot = self.slot(Identity::User);
+        if self.vault.keeps_nothing() {
+            let login = ask()?;
+            let tokens =
+                self.exchange_unstored(&self.intent(&slot, &login, 0), &login.request, false)?;
+            return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
+        }
+        let before = self.generation(&slot)?;
+        let _login = self.login_lock(&slot)?;
+        if self.generation(&slot)? > before
+            && let Some(theirs) = self.joined(&slot)
+        {
+            self.report.note("another login for this profile has just ended; its token is used");
+            return Ok(theirs);
+        }
+        let lock = self.lock_or_fail(&slot)?;
+        self.prepare(&slot)?;
+        drop(lock);
+        let login = ask();
+        let _lock = self.lock_or_fail(&slot)?;
+        login.and_then(|login| self.spend(&slot, &login)).inspect_err(|_| self.undo(&slot))
+    }
+
+    /// What another login got, where it asked for what this one would.
+    fn joined(&self, slot: &Slot) -> Option<Obtained> {
+        let held = self.read(slot).ok()??;
+        let tokens = self.usable(slot, &held)?.clone();
+        Some(Obtained { tokens, store: held.store, made_here: false })
+    }
+
+    fn generation(&self, slot: &Slot) -> Result<u64> {
+        Ok(index::read(self.vault.data_dir(), &slot.name())?.map_or(0, |entry| entry.generation))
+    }
+
+    fn login_lock(&self, slot: &Slot) -> Result<Lock> {
+        let path = slot.file(self.vault.data_dir(), "locks", "login");
+        if let Attempt::Held(lock) = Lock::acquire(&path, Duration::ZERO)? {
+            return Ok(lock);
+        }
+        self.report.note("another login for this profile is under way; waiting for it");
+        match Lock::acquire(&path, PERSON)? {
+            Attempt::Held(lock) => Ok(lock),
+            Attempt::Busy(pid) => {
+                let who = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+                Err(Error::Busy(format!(
+                    "another login for this profile{who} did not end within {} s",
+                    PERSON.as_secs()
+                )))
+            }
+        }
+    }
+
+    /// Proves that the store takes a record: the present one once more, or one without tokens.
+    ///
+    /// In another store than the present one, that record has the journal's key in common with the
+    /// present one; and nobody looks there before there are new tokens.
+    fn prepare(&self, slot: &Slot) -> Result<Held> {
+        let name = slot.name();
+        let entry = index::read(self.vault.data_dir(), &name)?;
+        let target = self.vault.target(entry.as_ref());
+        let moves = entry.as_ref().is_some_and(|entry| entry.store != target);
+        let present = match &entry {
+            Some(entry) => self.present(slot, entry, moves)?,
+            None => None,
+        };
+        let tombstone = entry.as_ref().map_or(0, |entry| entry.tombstone);
+        let newest = present.as_ref().map_or(0, Held::newest);
+        let newest = entry.map_or(newest, |entry| newest.max(entry.generation)).max(tombstone);
+        let record = match present {
+            Some(held) if !moves => held.record,
+            Some(held) => Record { generation: newest, tokens: None, ..held.record },
+            None => Record::placeholder(newest)?,
+        };
+        let held = Held { store: target, tombstone, record };
+        if moves {
+            self.vault.open(target)?.set(&name, &held.record.to_bytes()?)?;
+        } else {
+            self.write(slot, &held)?;
+        }
+        Ok(held)
+    }
+
+    /// The session that is there, with what its journal had.
+    ///
+    /// What is damaged is replaced. What can't be opened now may be opened at another time, so it
+    /// is replaced only by who moves to another store.
+    fn present(&self, slot: &Slot, entry: &IndexEntry, moves: bool) -> Result<Option<Held>> {
+        let held = match self.read_from(entry.store, entry.tombstone, slot) {
+            Ok(Some(held)) => held,
+            Ok(None) => return Ok(None),
+            Err(error) if moves || has_fault(&error, &[StoreFault::Corrupt]) => {
+                let (store, error) = (entry.store, error.sentence());
+                self.report.warn(&format!("the session in the {store} store is given up: {error}"));
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        match self.recover_journal(slot, held)? {
+            Recovered { journal: Journaled::Pending(error), .. } => Err(error),
+            Recovered { held, .. } => Ok(held),
+        }
+    }
+
+    /// What a login asks for.
+    fn intent(&self, slot: &Slot, login: &Login, generation: u64) -> Intent {
+        let mut asked = self.asked(slot);
+        asked.username = login.username.clone().or(asked.username);
+        Intent {
+            generation,
+            grant_type: login.grant_type,
+            scope: asked.scope.clone(),
+            asked,
+            refresh_token: login.refresh_token.clone(),
+            id_token: None,
+        }
+    }
+
+    /// Spends what the person brought.
+    fn spend(&self, slot: &Slot, login: &Login) -> Result<Obtained> {
+        let entry = index::read(self.vault.data_dir(), &slot.name())?;
+        let held = self.prepare(slot)?;
+        let intent = self.intent(slot, login, held.newest() + 1);
+        let granted = self.exchange_journaled(slot, held, &intent, &login.request, false)?;
+        self.leave(slot, entry.map(|entry| entry.store), granted.store);
+        hand_out(granted)
+    }
+
+    /// After a login into another store: the old entry must not shadow the new one.
+    fn leave(&self, slot: &Slot, old: Option<StoreKind>, new: StoreKind) {
+        let name = slot.name();
+        let Some(old) = old.filter(|&old| old != new) else { return };
+        let entry = index::read(self.vault.data_dir(), &name);
+        // As long as the index names the old store, that has the session.
+        if !matches!(entry, Ok(Some(entry)) if entry.store == new) {
+            return;
+        }
+        if let Err(error) = self.vault.open(old).and_then(|store| store.delete(&name)) {
+            self.report.warn(&format!(
+                "the old entry in the {old} store could not be removed: {}",
+                error.sentence()
+            ));
+        }
+    }
+
+    /// After a login that failed: a record that was made only for it goes again.
+    fn undo(&self, slot: &Slot) {
+        if let Err(error) = self.forget_placeholder(slot) {
+            self.report
+                .warn(&format!("what the login began could not be removed: {}", error.sentence()));
+        }
+    }
+
+    fn forget_placeholder(&self, slot: &Slot) -> Result<()> {
+        let name = slot.name();
+        let entry = index::read(self.vault.data_dir(), &name)?;
+        let target = self.vault.target(entry.as_ref());
+        let Some(held) = self.read_from(target, 0, slot)? else { return Ok(()) };
+        // An answer that can't be read yet needs the key of its journal.
+        let journal = journal::read(&self.journal_path(slot), &held.record.journal_key)?;
+        if held.record.tokens.is_some() || matches!(journal, Found::Answered(_)) {
+            return Ok(());
+        }
+        self.vault.open(target)?.delete(&name)?;
+        match entry {
+            Some(entry) if entry.store == target && entry.generation == 0 => {
+                index::remove(self.vault.data_dir(), &name)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the journal of a slot that is being forgotten.
+    pub(super) fn drop_journal(&self, slot: &Slot) -> Result<()> {
+        journal::remove(&self.journal_path(slot))
+    }
+}

@@ -1,0 +1,83 @@
+//! A logout: the end of a session is written down before anything is removed.
+
+use super::index::{self, IndexEntry};
+use super::renew::Recovered;
+use super::slot::Slot;
+use super::{Held, Session, has_fault};
+use crate::error::{Error, Result, StoreFault};
+use crate::terms::Identity;
+use crate::token::TokenSet;
+
+/// What makes an entry useless to whoever has no other key and no other program.
+const UNREADABLE: [StoreFault; 3] = [StoreFault::Corrupt, StoreFault::WrongKey, StoreFault::Newer];
+
+impl Session<'_> {
+    /// Forgets a slot, after revoking its tokens where the provider can and `at_server` asks for it;
+    /// tells whether there was anything to forget.
+    ///
+    /// A revocation that fails is an error, but nothing is kept for it.
+    pub fn logout(&self, slot: &Slot, at_server: bool) -> Result<bool> {
+        let name = slot.name();
+        if index::read(self.vault.data_dir(), &name)?.is_none() {
+            return Ok(false);
+        }
+        let _lock = self.lock_or_fail(slot)?;
+        let held = match self.recover(slot) {
+            // What the store won't take any more is dropped with the rest.
+            Ok(Recovered { held, .. }) => held,
+            // What can't be opened can't be revoked, yet it can be forgotten.
+            Err(error) if has_fault(&error, &UNREADABLE) => {
+                self.report.warn(&format!("nothing was revoked: {}", error.sentence()));
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(entry) = index::read(self.vault.data_dir(), &name)? else { return Ok(false) };
+        let newest =
+            held.as_ref().map_or(0, Held::newest).max(entry.generation).max(entry.tombstone);
+        let tokens = held.as_ref().and_then(Held::tokens);
+        let revoked = tokens
+            .filter(|_| at_server)
+            .map_or(Ok(()), |tokens| self.revoke(slot.identity, tokens));
+        let tombstone = IndexEntry::new(entry.store, newest, newest, None);
+        index::write(self.vault.data_dir(), &name, &tombstone)?;
+        self.drop_journal(slot)?;
+        self.vault.open(entry.store)?.delete(&name)?;
+        // A machine's slot has no journal that could bring its token back.
+        if slot.identity == Identity::Client {
+            index::remove(self.vault.data_dir(), &name)?;
+        }
+        revoked.map(|()| tokens.is_some() || entry.generation > entry.tombstone)
+    }
+
+    /// Revokes the refresh token and then the access token (RFC 7009 section 2.1).
+    fn revoke(&self, identity: Identity, tokens: &TokenSet) -> Result<()> {
+        let Some(endpoint) = &self.profile.endpoints.revocation else { return Ok(()) };
+        if tokens.asked.conflict(&self.profile.asked(identity)) == Some("server") {
+            self.report.warn("nothing was revoked: the token was asked for at another server");
+            return Ok(());
+        }
+        let credentials = self.credentials()?;
+        let refresh_token = tokens.refresh_token.as_ref().map(|token| (token, "refresh_token"));
+        for (token, hint) in
+            refresh_token.into_iter().chain([(&tokens.access_token, "access_token")])
+        {
+            let revoked =
+                self.exchange.revoke(token, hint, endpoint, &self.profile.request, &credentials);
+            match revoked {
+                // Some servers revoke refresh tokens alone, and the access token with them.
+                Err(Error::Refused(refusal))
+                    if refusal.error.as_deref() == Some("unsupported_token_type") => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Every slot of this profile that was ever filled.
+    pub fn slots(&self) -> Result<Vec<Slot>> {
+        let names = index::names(self.vault.data_dir())?;
+        let slots = names.iter().filter_map(|name| Slot::from_name(name));
+        Ok(slots.filter(|slot| slot.profile == self.profile.name).collect())
+    }
+}

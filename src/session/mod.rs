@@ -1,0 +1,271 @@
+//! The life of a token: the only place where a grant meets a store.
+//!
+//! Reading takes no lock. Whoever writes takes the slot's lock, puts in place what an earlier process
+//! left in the journal, reads again, and only then asks the server:
+//!
+//! READ → LOCK → RECOVER → RE-READ → INTENT → SEND → GOT → STORE → CLEAN
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use self::index::{IndexEntry, IndexToken};
+use self::lock::{Attempt, Lock};
+use self::record::Record;
+use self::slot::Slot;
+use self::vault::Vault;
+use crate::env::Env;
+use crate::error::{Error, Result, StoreError, StoreFault};
+use crate::exchange::Exchange;
+use crate::profile::Profile;
+use crate::report::Report;
+use crate::secret::Secret;
+use crate::terms::{ClientAuthMethod, Identity, StoreKind};
+use crate::token::{Asked, MinTtl, TokenSet, UnixTime};
+use crate::wire::client_auth::ClientCredentials;
+
+mod answer;
+mod critical;
+pub mod index;
+mod journal;
+mod lock;
+mod login;
+mod logout;
+mod record;
+mod renew;
+pub mod secrets;
+pub mod slot;
+pub mod vault;
+
+pub use login::Login;
+
+/// Everything that a profile's tokens need to live.
+pub struct Session<'a> {
+    /// Whose tokens.
+    pub profile: &'a Profile,
+    /// Where they rest.
+    pub vault: &'a Vault<'a>,
+    /// The way to the server.
+    pub exchange: &'a Exchange<'a>,
+    /// Where secrets may come from.
+    pub env: &'a Env,
+    /// Who is told of it.
+    pub report: &'a dyn Report,
+    /// The time.
+    pub clock: &'a dyn Fn() -> UnixTime,
+    /// The longest that a request, or a call of a store, may take.
+    pub timeout: Duration,
+    /// A client secret that a person typed just now.
+    pub typed_secret: Option<Secret>,
+}
+
+/// What is wanted of a token.
+#[derive(Debug, Clone, Copy)]
+pub struct Want<'a> {
+    /// The life it must have left.
+    pub min_ttl: MinTtl,
+    /// What makes it due.
+    pub why: Why<'a>,
+    /// Whether a token that still lives may serve where it can't be renewed.
+    pub fallback: bool,
+}
+
+/// What makes a token due.
+#[derive(Debug, Clone, Copy)]
+pub enum Why<'a> {
+    /// Too little life.
+    Life,
+    /// Somebody says so: nothing older will do.
+    Forced,
+    /// The resource server refused this very token.
+    Refused(&'a Secret),
+}
+
+/// A token, and how it was come by.
+#[derive(Debug, Clone)]
+pub struct Obtained {
+    /// The tokens.
+    pub tokens: TokenSet,
+    /// The store that holds them.
+    pub store: StoreKind,
+    /// Whether this very process asked the server for it.
+    pub made_here: bool,
+}
+
+/// What a slot was found to hold.
+#[derive(Debug)]
+struct Held {
+    store: StoreKind,
+    tombstone: u64,
+    record: Record,
+}
+
+impl Held {
+    /// The tokens, unless they were logged out.
+    fn tokens(&self) -> Option<&TokenSet> {
+        self.record.tokens.as_ref().filter(|_| self.record.generation > self.tombstone)
+    }
+
+    /// The newest generation that ever was.
+    fn newest(&self) -> u64 {
+        self.record.generation.max(self.tombstone)
+    }
+}
+
+impl Session<'_> {
+    /// The token of this identity, renewed first when it must be.
+    pub fn token(&self, identity: Identity, want: Want<'_>) -> Result<Obtained> {
+        self.obtain(&self.slot(identity), want)
+    }
+
+    /// The slot of this identity.
+    #[must_use]
+    pub fn slot(&self, identity: Identity) -> Slot {
+        match identity {
+            Identity::User => Slot::user(&self.profile.name),
+            Identity::Client => {
+                let asked = self.profile.asked(identity);
+                Slot::client(&self.profile.name, &asked.scope, asked.audience.as_deref())
+            }
+        }
+    }
+
+    /// What a slot holds now, as its store and the index say; needs no lock.
+    pub fn stored(&self, slot: &Slot) -> Result<Option<Obtained>> {
+        Ok(self.read(slot)?.and_then(|held| {
+            let tokens = held.tokens()?.clone();
+            Some(Obtained { tokens, store: held.store, made_here: false })
+        }))
+    }
+
+    /// The client, with its secret where it has one: the moment in which the secret is looked up.
+    pub fn credentials(&self) -> Result<ClientCredentials> {
+        let method = self.profile.client_auth();
+        let client_id = self.profile.client_id()?.to_owned();
+        let secret = match (&self.typed_secret, &self.profile.client_secret, method) {
+            (_, _, ClientAuthMethod::None) => None,
+            (Some(typed), _, _) => Some(typed.clone()),
+            (None, Some(source), _) => Some(self.open_secret(source, "client_secret")?),
+            (None, None, _) => {
+                let message = format!(
+                    "the profile {} has no client_secret, which {method} needs",
+                    self.profile.name
+                );
+                return Err(Error::missing("client_secret", message));
+            }
+        };
+        Ok(ClientCredentials { client_id, secret, method })
+    }
+
+    /// Opens a secret of the profile.
+    pub fn open_secret(
+        &self,
+        source: &crate::profile::schema::SecretSource,
+        key: &'static str,
+    ) -> Result<Secret> {
+        secrets::open(source, key, &self.profile.name, self.env, self.vault, self.timeout)
+    }
+
+    /// READ: what the slot holds.
+    fn read(&self, slot: &Slot) -> Result<Option<Held>> {
+        let name = slot.name();
+        match index::read(self.vault.data_dir(), &name)? {
+            Some(entry) => {
+                self.read_from(self.vault.remembered(&name, &entry)?, entry.tombstone, slot)
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn read_from(&self, store: StoreKind, tombstone: u64, slot: &Slot) -> Result<Option<Held>> {
+        let name = slot.name();
+        let Some(bytes) = self.vault.open(store)?.get(&name)? else { return Ok(None) };
+        let record = Record::from_bytes(&bytes, store, name.as_str())?;
+        Ok(Some(Held { store, tombstone, record }))
+    }
+
+    /// STORE: the index first, then the secret. The store that keeps nothing isn't remembered.
+    fn write(&self, slot: &Slot, held: &Held) -> Result<()> {
+        let token =
+            held.tokens().map(|tokens| IndexToken::of(tokens, self.profile.provider.as_deref()));
+        if held.store == StoreKind::None {
+            return Ok(());
+        }
+        let entry = IndexEntry::new(held.store, held.record.generation, held.tombstone, token);
+        let (data_dir, name) = (self.vault.data_dir(), slot.name());
+        if let Err(error) = index::write(data_dir, &name, &entry) {
+            // An older line will do, as long as it leads to the same place.
+            let leads =
+                |old: &IndexEntry| (old.store, old.tombstone) == (held.store, held.tombstone);
+            if !index::read(data_dir, &name)?.is_some_and(|old| leads(&old)) {
+                return Err(error);
+            }
+            self.report.warn(&format!("the index is out of date: {}", error.sentence()));
+        }
+        self.vault.open(held.store)?.set(&name, &held.record.to_bytes()?)
+    }
+
+    /// LOCK: the slot's own, no longer than `patience`.
+    fn lock(&self, slot: &Slot, patience: Duration) -> Result<Attempt> {
+        Lock::acquire(&slot.file(self.vault.data_dir(), "locks", "lock"), patience)
+    }
+
+    /// As [`Session::lock`], where there is nothing to fall back to.
+    fn lock_or_fail(&self, slot: &Slot) -> Result<Lock> {
+        match self.lock(slot, self.patience())? {
+            Attempt::Held(lock) => Ok(lock),
+            Attempt::Busy(pid) => Err(self.busy(pid)),
+        }
+    }
+
+    /// How long a holder may take: a request and a call of the store.
+    fn patience(&self) -> Duration {
+        self.timeout.saturating_mul(2)
+    }
+
+    fn busy(&self, pid: Option<u32>) -> Error {
+        let who = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+        Error::Busy(format!(
+            "another oauthctl{who} has been renewing the token of the profile {} for longer than {} s",
+            self.profile.name,
+            self.patience().as_secs()
+        ))
+    }
+
+    fn journal_path(&self, slot: &Slot) -> PathBuf {
+        slot.file(self.vault.data_dir(), "journals", "journal")
+    }
+
+    /// What a token must have been asked with to be used now.
+    fn asked(&self, slot: &Slot) -> Asked {
+        self.profile.asked(slot.identity)
+    }
+}
+
+/// The longest index line or journal that is read, in bytes: far above any that is written.
+const LONGEST_FILE: u64 = 4 << 20;
+
+/// Reads a file below DATA, within bounds; `None` where there is none.
+fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::with_capacity(2048);
+    match File::open(path).and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut bytes)) {
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an error is one of these faults of a store.
+fn has_fault(error: &Error, faults: &[StoreFault]) -> bool {
+    matches!(error, Error::Store(error) if faults.contains(&error.fault))
+}
+
+/// A file below DATA that can't be used is a fault of the store, whichever store holds the tokens.
+fn fault(message: String, error: io::Error) -> Error {
+    let fault = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreFault::Denied,
+        _ => StoreFault::Failed,
+    };
+    StoreError { fault, store: StoreKind::File, message, source: Some(error.into()) }.into()
+}

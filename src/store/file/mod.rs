@@ -1,0 +1,220 @@
+//! The file store: each entry is a sealed file of its own in DATA/tokens, for machines without a keychain.
+//!
+//! What it protects: entries without their key are of no use, and none can be altered, cut or put in
+//! another's place unnoticed. With the key in `OAUTHCTL_FILE_KEY` and nowhere on disk, that holds for
+//! backups, synced folders and lost disks as well.
+//!
+//! What it does not: by default the key lies beside the entries, in DATA/key, and whoever can read
+//! the one can read the others: every program of this user, the administrator, a backup of all of DATA.
+//! Against those there are the modes of the files, and nothing else. An old entry that somebody puts
+//! back opens as well as it ever did, and the blocks of a deleted one may linger on the disk.
+
+mod key;
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::seal::{self, Broken, Key};
+use super::{EntryName, Place, Store, fault};
+use crate::durable;
+use crate::error::{Error, Result, StoreFault};
+use crate::secret::Secret;
+use crate::terms::StoreKind;
+
+/// The longest entry, sealed: far above any token, far below what would fill a memory.
+const LIMIT: usize = 4 << 20;
+
+/// Entries as encrypted files.
+///
+/// Reading takes no lock and makes nothing. Whoever writes an entry holds a lock on it: the file that
+/// [`FileStore::reserve`] fills and [`FileStore::set`] moves into place has one name for each entry.
+#[derive(Debug)]
+pub struct FileStore {
+    /// DATA/tokens.
+    directory: PathBuf,
+    /// DATA/key.
+    key_file: PathBuf,
+    /// Whether the key is the environment's.
+    key_is_given: bool,
+    key: OnceLock<Key>,
+}
+
+impl FileStore {
+    /// Opens the store; the key of the environment is checked, nothing else is touched.
+    pub fn open(place: &Place) -> Result<Self> {
+        let key = place.file_key.as_ref().map(key::from_base64).transpose()?;
+        Ok(Self {
+            directory: place.data_dir.join("tokens"),
+            key_file: place.data_dir.join("key"),
+            key_is_given: key.is_some(),
+            key: key.map(OnceLock::from).unwrap_or_default(),
+        })
+    }
+
+    fn key(&self) -> Result<Option<&Key>> {
+        if self.key.get().is_none()
+            && let Some(key) = key::read(&self.key_file)?
+        {
+            return Ok(Some(self.key.get_or_init(|| key)));
+        }
+        Ok(self.key.get())
+    }
+
+    fn key_or_create(&self) -> Result<&Key> {
+        if self.key()?.is_none() {
+            let key = key::create(&self.key_file)?;
+            return Ok(self.key.get_or_init(|| key));
+        }
+        Ok(self.key.get().expect("it was there a line ago"))
+    }
+
+    fn path(&self, name: &EntryName) -> Result<PathBuf> {
+        let name = name.as_str();
+        if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@._-".contains(&byte)) {
+            return Ok(self.directory.join(name));
+        }
+        let message = format!("{name:?} can't be the name of a file");
+        Err(fault(StoreKind::File, StoreFault::Failed, message, None))
+    }
+
+    fn broken(&self, path: &Path, broken: Broken) -> Error {
+        let key: &dyn std::fmt::Display =
+            if self.key_is_given { &"OAUTHCTL_FILE_KEY" } else { &self.key_file.display() };
+        let path = path.display();
+        let (kind, message) = match broken {
+            Broken::Corrupt => (StoreFault::Corrupt, format!("{path} is damaged")),
+            Broken::WrongKey => {
+                (StoreFault::WrongKey, format!("{path} was sealed with another key than {key}"))
+            }
+            Broken::Newer => {
+                (StoreFault::Newer, format!("{path} was written by a newer version of oauthctl"))
+            }
+        };
+        fault(StoreKind::File, kind, message, None)
+    }
+}
+
+impl Store for FileStore {
+    fn kind(&self) -> StoreKind {
+        StoreKind::File
+    }
+
+    fn get(&self, name: &EntryName) -> Result<Option<Secret<Vec<u8>>>> {
+        let path = self.path(name)?;
+        let Some(sealed) = read(&path)? else { return Ok(None) };
+        let Some(key) = self.key()? else {
+            let message = format!(
+                "{} can't be opened: its key {} is gone",
+                path.display(),
+                self.key_file.display()
+            );
+            return Err(fault(StoreKind::File, StoreFault::WrongKey, message, None));
+        };
+        match seal::open(key, name.as_str().as_bytes(), sealed) {
+            Ok(value) => Ok(Some(value)),
+            Err(broken) => Err(self.broken(&path, broken)),
+        }
+    }
+
+    /// Fills the very file that the next [`Store::set`] writes over.
+    fn reserve(&self, name: &EntryName, len: usize) -> Result<()> {
+        self.key_or_create()?;
+        let aside = aside(&self.path(name)?);
+        attempt(&aside, "reserve room in", || {
+            durable::create_dir(&self.directory)?;
+            let mut file = durable::open_private(&aside)?;
+            durable::allocate(&mut file, bounded(len)?)?;
+            file.sync_all()
+        })
+        .inspect_err(|_| drop(fs::remove_file(&aside)))
+    }
+
+    fn set(&self, name: &EntryName, value: &Secret<Vec<u8>>) -> Result<()> {
+        let key = self.key_or_create()?;
+        let path = self.path(name)?;
+        let aside = aside(&path);
+        attempt(&path, "write", || {
+            let len = bounded(value.expose().len())?;
+            let sealed = seal::seal(key, name.as_str().as_bytes(), value.expose())?;
+            durable::create_dir(&self.directory)?;
+            let mut file = durable::open_private(&aside)?;
+            file.write_all(&sealed)?;
+            file.set_len(len)?;
+            file.sync_all()?;
+            // Windows moves no open file.
+            drop(file);
+            fs::rename(&aside, &path)?;
+            durable::sync_parent(&path)
+        })
+        .inspect_err(|_| drop(fs::remove_file(&aside)))
+    }
+
+    fn delete(&self, name: &EntryName) -> Result<()> {
+        let path = self.path(name)?;
+        for path in [aside(&path), path] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                result => attempt(&path, "remove", || {
+                    result?;
+                    durable::sync_parent(&path)
+                })?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where an entry is written before it is moved into its place; `~` is in no entry's name.
+fn aside(path: &Path) -> PathBuf {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push("~new");
+    aside.into()
+}
+
+/// How long a value is when it is sealed, if that can be read again.
+fn bounded(len: usize) -> io::Result<u64> {
+    match len.checked_add(seal::OVERHEAD) {
+        Some(sealed) if sealed <= LIMIT => Ok(sealed as u64),
+        _ => Err(io::Error::new(ErrorKind::FileTooLarge, "it is too long for an entry")),
+    }
+}
+
+/// Reads a whole file with as few calls as can be; `None` where there is none.
+fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        // A pipe in the place of the file must not hold us up.
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let mut bytes = Vec::with_capacity(8 << 10);
+    let read =
+        options.open(path).and_then(|file| file.take(LIMIT as u64 + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(len) if len > LIMIT => {
+            let message = format!("{} is longer than an entry can be", path.display());
+            Err(fault(StoreKind::File, StoreFault::Corrupt, message, None))
+        }
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path, error)),
+    }
+}
+
+fn attempt<T>(path: &Path, verb: &str, work: impl FnOnce() -> io::Result<T>) -> Result<T> {
+    work().map_err(|error| failed(verb, path, error))
+}
+
+fn failed(verb: &str, path: &Path, error: io::Error) -> Error {
+    let kind = match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreFault::Denied,
+        _ => StoreFault::Failed,
+    };
+    let message = format!("can't {verb} {}", path.display());
+    fault(StoreKind::File, kind, message, Some(error.into()))
+}

@@ -1,0 +1,92 @@
+//! Items of the platform's keychain, by way of `keyring`.
+
+use std::collections::HashMap;
+
+use keyring_core::Entry;
+
+use super::bounded::Leave;
+use super::fault::{explain, failed};
+use super::platform;
+use crate::error::Result;
+use crate::secret::Secret;
+
+/// Named items of bytes.
+pub trait Items {
+    /// The item of this name; `None` where there is none.
+    fn get(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>>;
+
+    /// Sets an item in place, or makes it.
+    fn set(&self, name: &str, value: &Secret<Vec<u8>>) -> Result<()>;
+
+    /// Removes an item; one that is not there is no error.
+    fn delete(&self, name: &str) -> Result<()>;
+}
+
+/// Whose items they are, as a keychain shows it.
+pub(super) const SERVICE: &str = "oauthctl";
+
+/// The items of one DATA directory.
+pub(super) struct Keyring {
+    installation: String,
+    /// Whether a person may be asked to unlock the keychain.
+    pub(super) may_prompt: bool,
+    leave: Leave,
+}
+
+impl Keyring {
+    pub(super) fn new(installation: &str, may_prompt: bool, leave: &Leave) -> Self {
+        Self { installation: installation.to_owned(), may_prompt, leave: leave.clone() }
+    }
+
+    /// What tells an item from those of other entries and of other DATA directories.
+    fn username(&self, name: &str) -> String {
+        format!("{name}:{}", self.installation)
+    }
+
+    fn entry(name: &str, username: &str) -> Result<Entry> {
+        let modifiers = platform::modifiers(name, username);
+        let modifiers: HashMap<_, _> =
+            modifiers.iter().map(|(key, value)| (*key, &**value)).collect();
+        keyring::Entry::store_status().as_ref().map_err(|error| explain(name, error))?;
+        Entry::new_with_modifiers(SERVICE, username, &modifiers)
+            .map_err(|error| explain(name, &error))
+    }
+}
+
+impl Items for Keyring {
+    fn get(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>> {
+        let username = self.username(name);
+        if let Some(answer) = platform::read(name, &username, self.may_prompt) {
+            return answer;
+        }
+        match Self::entry(name, &username)?.get_secret() {
+            Ok(value) => Ok(Some(Secret::new(value))),
+            Err(keyring_core::Error::NoEntry) => Ok(None),
+            Err(error) => Err(explain(name, &error)),
+        }
+    }
+
+    /// What was written is read again: some keychains have kept less than they acknowledged.
+    fn set(&self, name: &str, value: &Secret<Vec<u8>>) -> Result<()> {
+        let username = self.username(name);
+        platform::before_set(&username, self.may_prompt)?;
+        let entry = Self::entry(name, &username)?;
+        self.leave.to_write()?;
+        entry.set_secret(value.expose()).map_err(|error| explain(name, &error))?;
+        match self.get(name)? {
+            Some(kept) if kept == *value => Ok(()),
+            _ => Err(failed(format!("the keychain did not keep what was written to {name}"))),
+        }
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        let username = self.username(name);
+        platform::before_delete(&username, self.may_prompt)?;
+        let entry = Self::entry(name, &username)?;
+        self.leave.to_write()?;
+        match entry.delete_credential() {
+            Ok(()) | Err(keyring_core::Error::NoEntry) => Ok(()),
+            Err(error) => Err(explain(name, &error)),
+        }
+    }
+}

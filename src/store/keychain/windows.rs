@@ -1,0 +1,51 @@
+//! The Windows Credential Manager. It is unlocked by logging in, and never prompts.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+
+use super::fault::{FAILED, because};
+use super::items::{Items, Keyring, SERVICE};
+use super::split::Split;
+use crate::error::{Error, Result, StoreFault};
+use crate::secret::Secret;
+
+/// What one credential can hold (`CRED_MAX_CREDENTIAL_BLOB_SIZE`).
+const LIMIT: usize = 2560;
+
+/// What the store uses.
+pub(super) type Platform = Split<Keyring>;
+
+/// The platform's items as the store uses them.
+pub(super) const fn platform(items: Keyring) -> Platform {
+    Split::new(items, LIMIT)
+}
+
+/// Credentials of the default persistence, Enterprise, would roam to other machines.
+pub(super) fn modifiers(_: &str, username: &str) -> [(&'static str, Cow<'static, str>); 2] {
+    [("target", format!("{SERVICE}:{username}").into()), ("persistence", "Local".into())]
+}
+
+/// Whether credentials can be read.
+pub(super) fn probe(items: &Keyring) -> Result<()> {
+    items.get("probe").map(|_| ())
+}
+
+/// There is no shorter way than keyring's.
+pub(super) const fn read(_: &str, _: &str, _: bool) -> Option<Result<Option<Secret<Vec<u8>>>>> {
+    None
+}
+
+/// Setting never prompts.
+pub(super) const fn before_set(_: &str, _: bool) -> Result<()> {
+    Ok(())
+}
+
+/// Deleting never prompts.
+pub(super) const fn before_delete(_: &str, _: bool) -> Result<()> {
+    Ok(())
+}
+
+/// The fault that an error inside of keyring's speaks of.
+pub(super) fn explain(error: &(dyn StdError + 'static)) -> Error {
+    because(StoreFault::Failed, FAILED, &error)
+}

@@ -1,0 +1,181 @@
+//! The keychain store on a real gnome-keyring, and where there is none.
+
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::child;
+use crate::support::keyring::{self, Keyring};
+use oauthctl::error::StoreFault;
+use oauthctl::store::keychain::KeychainStore;
+use oauthctl::store::{Place, Store, auto, installation_id};
+use oauthctl::terms::StoreKind;
+
+use super::{fault, keeps_the_contract, place, read, secret, user};
+
+fn open(place: &Place) -> KeychainStore {
+    KeychainStore::open(place).unwrap()
+}
+
+/// Every call ends with this fault; a store chosen by itself is a file.
+fn all_end_with(expected: StoreFault, place: &Place) {
+    installation_id(&place.data_dir).unwrap();
+    let store = open(place);
+    assert_eq!(fault(KeychainStore::probe(place)), expected);
+    assert_eq!(fault(store.get(&user("a"))), expected);
+    assert_eq!(fault(store.reserve(&user("a"), 10)), expected);
+    assert_eq!(fault(store.set(&user("a"), &secret(b"value"))), expected);
+    assert_eq!(fault(store.delete(&user("a"))), expected);
+    let (kind, reason) = auto(place);
+    assert_eq!(kind, StoreKind::File);
+    assert_eq!(fault::<()>(Err(reason.unwrap())), expected);
+}
+
+#[test]
+fn a_real_keyring_keeps_the_contract() {
+    keyring::with(Keyring::Unlocked, || {
+        keeps_the_contract(&|data_dir: &Path| Box::new(open(&place(data_dir))));
+    });
+}
+
+#[test]
+fn where_a_keychain_answers_it_is_the_store_of_choice() {
+    keyring::with(Keyring::Unlocked, || {
+        let home = tempfile::tempdir().unwrap();
+        let (kind, reason) = auto(&place(home.path()));
+        assert_eq!(kind, StoreKind::Keychain);
+        assert!(reason.is_none());
+        assert_eq!(home.path().read_dir().unwrap().count(), 0, "asking made something");
+    });
+}
+
+#[test]
+fn a_locked_keychain_is_told_and_nobody_is_asked_who_is_not_there() {
+    keyring::with(Keyring::Unlocked, || {
+        let home = tempfile::tempdir().unwrap();
+        let place = place(home.path());
+        open(&place).set(&user("a"), &secret(b"value")).unwrap();
+        keyring::lock();
+        let asked = keyring::listen();
+        all_end_with(StoreFault::Locked, &place);
+        // One that is not there yet.
+        assert_eq!(fault(open(&place).set(&user("b"), &secret(b""))), StoreFault::Locked);
+        let asked = asked.calls();
+        assert!(asked.contains("SearchItems"), "{asked}");
+        assert!(!asked.contains("Unlock") && !asked.contains("Prompt"), "{asked}");
+    });
+}
+
+#[test]
+fn a_prompt_that_nothing_can_show_is_a_refusal() {
+    keyring::with(Keyring::Unlocked, || {
+        let home = tempfile::tempdir().unwrap();
+        let place = Place { may_prompt: true, ..place(home.path()) };
+        open(&place).set(&user("a"), &secret(b"value")).unwrap();
+        keyring::lock();
+        let asked = keyring::listen();
+        KeychainStore::probe(&place).unwrap();
+        assert!(!asked.calls().contains("Unlock"), "the probe prompts");
+        assert_eq!(fault(open(&place).get(&user("a"))), StoreFault::Denied);
+        assert_eq!(fault(open(&place).set(&user("a"), &secret(b"new"))), StoreFault::Denied);
+    });
+}
+
+#[test]
+fn without_a_bus_there_is_no_keychain() {
+    child::run(
+        1,
+        |_, child| {
+            child.env("XDG_RUNTIME_DIR", "/nowhere");
+        },
+        || {
+            let home = tempfile::tempdir().unwrap();
+            all_end_with(StoreFault::Absent, &place(home.path()));
+        },
+    );
+}
+
+#[test]
+fn behind_a_stale_address_there_is_no_keychain() {
+    let home = tempfile::tempdir().unwrap();
+    let socket = home.path().join("bus");
+    drop(UnixListener::bind(&socket).unwrap());
+    let address = format!("unix:path={}", socket.display());
+    child::run(
+        1,
+        |_, child| {
+            child.env("DBUS_SESSION_BUS_ADDRESS", &address);
+        },
+        || {
+            let home = tempfile::tempdir().unwrap();
+            all_end_with(StoreFault::Absent, &place(home.path()));
+        },
+    );
+}
+
+#[test]
+fn on_a_bus_without_a_keyring_there_is_no_keychain() {
+    keyring::with(Keyring::Missing, || {
+        let home = tempfile::tempdir().unwrap();
+        all_end_with(StoreFault::Absent, &place(home.path()));
+    });
+}
+
+#[test]
+fn a_keyring_without_a_collection_is_none_to_keep_anything_in() {
+    keyring::with(Keyring::Fresh, || {
+        let home = tempfile::tempdir().unwrap();
+        for may_prompt in [false, true] {
+            let place = Place { may_prompt, ..place(home.path()) };
+            let error = open(&place).set(&user("a"), &secret(b"value")).unwrap_err();
+            assert_eq!(error.to_string(), "the keychain has no default collection");
+            assert_eq!(fault::<()>(Err(error)), StoreFault::Absent);
+            assert_eq!(read(&open(&place), &user("a")), None);
+            assert_eq!(auto(&place).0, StoreKind::File);
+        }
+    });
+}
+
+#[test]
+fn a_bus_that_never_answers_is_given_up_on() {
+    let home = tempfile::tempdir().unwrap();
+    let socket = home.path().join("bus");
+    let _silent = UnixListener::bind(&socket).unwrap();
+    let address = format!("unix:path={}", socket.display());
+    child::run(
+        1,
+        |_, child| {
+            child.env("DBUS_SESSION_BUS_ADDRESS", &address);
+        },
+        || {
+            let home = tempfile::tempdir().unwrap();
+            let timeout = Duration::from_millis(50);
+            all_end_with(StoreFault::TimedOut, &Place { timeout, ..place(home.path()) });
+        },
+    );
+}
+
+#[test]
+fn what_another_program_wrote_is_handed_over_as_it_is() {
+    keyring::with(Keyring::Unlocked, || {
+        let home = tempfile::tempdir().unwrap();
+        let place = place(home.path());
+        let username = format!("a@user:{}", installation_id(home.path()).unwrap());
+        let attributes = ["service", "oauthctl", "username", &username, "target", "default"];
+        for by_hand in [&b"by hand"[..], b""] {
+            keyring::store(&attributes, by_hand);
+            assert_eq!(read(&open(&place), &user("a")).unwrap(), by_hand);
+        }
+        keyring::store(&[&attributes[..], &["more", "than one"]].concat(), b"second");
+        all_end_in_ambiguity(&place);
+    });
+}
+
+fn all_end_in_ambiguity(place: &Place) {
+    let store = open(place);
+    assert_eq!(fault(store.get(&user("a"))), StoreFault::Ambiguous);
+    assert_eq!(fault(store.reserve(&user("a"), 10)), StoreFault::Ambiguous);
+    assert_eq!(fault(store.set(&user("a"), &secret(b"value"))), StoreFault::Ambiguous);
+    assert_eq!(fault(store.delete(&user("a"))), StoreFault::Ambiguous);
+    assert_eq!(auto(place).0, StoreKind::Keychain);
+}
