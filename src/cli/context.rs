@@ -40,10 +40,13 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Finds the directories and reads the settings.
-    pub(super) fn new(global: Global, env: Env) -> Result<Self> {
+    /// Finds the directories and reads the settings; who is `lenient` goes without broken ones.
+    pub(super) fn new(global: Global, env: Env, lenient: bool) -> Result<Self> {
         let dirs = Dirs::find(&env, global.config_dir.as_deref())?;
-        let settings = load::settings(&dirs)?;
+        let settings = match load::settings(&dirs) {
+            Err(_) if lenient => Layer::default(),
+            settings => settings?,
+        };
         let timeout = match (global.timeout, env.text("OAUTHCTL_TIMEOUT")?) {
             (Some(timeout), _) => timeout,
             (None, Some(text)) => parse_timeout(&text)

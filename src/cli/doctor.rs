@@ -106,6 +106,10 @@ impl Args {
 fn configuration(context: &Context) -> Vec<Finding> {
     let dirs = &context.dirs;
     let mut findings = Vec::new();
+    if let Err(error) = load::settings(dirs) {
+        let advice = format!("edit {}", dirs.settings().display());
+        findings.push(Finding::error("config", error.to_string(), advice));
+    }
     let profiles = load::profile_names(dirs);
     for name in &profiles {
         if let Err(error) = context.profile_named(name, Layer::default()) {

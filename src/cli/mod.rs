@@ -91,6 +91,11 @@ impl Command {
         }
     }
 
+    /// Whether it is there to find faults, so that none of the settings may stop it.
+    const fn diagnoses(&self) -> bool {
+        matches!(self, Self::Doctor(_))
+    }
+
     fn run(&self, context: &Context) -> anyhow::Result<u8> {
         match self {
             Self::Login(args) => args.run(context),
@@ -136,7 +141,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let profile = cli.global.profile.clone();
     // Until the settings are read, nothing is known of colours.
     let plain = Terminal::new(cli.global.quiet, cli.global.verbose, false);
-    let (result, terminal, profile) = match Context::new(cli.global, env) {
+    let (result, terminal, profile) = match Context::new(cli.global, env, cli.command.diagnoses()) {
         Ok(context) => {
             let result = cli.command.run(&context);
             let profile = profile.or_else(|| context.profile_name().ok());
