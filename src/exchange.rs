@@ -42,14 +42,23 @@ impl Exchange<'_> {
         let sent = || transcript::request(request, endpoint, dialect, credentials);
         self.report.trace(2, &|| sent().map_or_else(|error| error.to_string(), |text| text.head));
         self.report.trace(3, &|| sent().map_or_else(|error| error.to_string(), |text| text.body));
-        let response = self.transport.send(&http)?;
-        let got = || transcript::answer(&response, &request.redactor(dialect, credentials));
+        self.transport.send(&http)
+    }
+
+    /// Tells of an answer; apart from [`Exchange::send`], so that it is durable before.
+    pub fn tell(
+        &self,
+        response: &HttpResponse,
+        request: &TokenRequest,
+        dialect: &RequestDialect,
+        credentials: &ClientCredentials,
+    ) {
+        let got = || transcript::answer(response, &request.redactor(dialect, credentials));
         self.report.trace(1, &|| {
             format!("status {}, {} bytes", response.status, response.body.expose().len())
         });
         self.report.trace(2, &|| got().head);
         self.report.trace(3, &|| got().body);
-        Ok(response)
     }
 
     /// Revokes a token (RFC 7009); one that the server doesn't know any more is revoked too.
@@ -73,5 +82,95 @@ impl Exchange<'_> {
         }
         let secrets = credentials.secret.iter().chain([token]).cloned();
         decode(&response, &ResponseDialect::default(), &Redactor::new(secrets)).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+    use crate::error::Error;
+    use crate::secret::Secret;
+    use crate::terms::ClientAuthMethod;
+
+    /// Hears everything, and remembers it by its level.
+    #[derive(Default)]
+    struct Ear(RefCell<Vec<(u8, String)>>);
+
+    impl Report for Ear {
+        fn warn(&self, _: &str) {}
+        fn note(&self, _: &str) {}
+        fn trace(&self, level: u8, message: &dyn Fn() -> String) {
+            self.0.borrow_mut().push((level, message()));
+        }
+    }
+
+    fn credentials(secret: Option<&str>) -> ClientCredentials {
+        ClientCredentials {
+            client_id: "client".to_owned(),
+            secret: secret.map(Secret::from),
+            method: ClientAuthMethod::ClientSecretBasic,
+        }
+    }
+
+    #[test]
+    fn the_story_has_everything_but_the_secrets() {
+        let ear = Ear::default();
+        let answer = |_: &crate::wire::HttpRequest| {
+            let body = br#"{"access_token":"t0ken","expires_in":60,"error":"my p4ssword"}"#;
+            Ok(HttpResponse {
+                status: 200,
+                content_type: Some("application/json".to_owned()),
+                body: body.to_vec().into(),
+                ..HttpResponse::default()
+            })
+        };
+        let exchange = Exchange { transport: &answer, report: &ear };
+        let request = TokenRequest::password("alice", Secret::from("p4ssword"), &[]);
+        let endpoint = Url::parse("https://as.example/token?key=k3y").unwrap();
+        let dialect = RequestDialect::default();
+        let credentials = credentials(Some("s3cret"));
+        let answer = exchange.send(&request, &endpoint, &dialect, &credentials).unwrap();
+        exchange.tell(&answer, &request, &dialect, &credentials);
+        let story = |level| {
+            let heard = ear.0.borrow();
+            let at_level = heard.iter().filter(|(at, _)| *at == level);
+            at_level.map(|(_, text)| text.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(story(1), ["POST as.example /token (password)", "status 200, 62 bytes"]);
+        assert_eq!(
+            story(2),
+            [
+                "POST /token?key=*** HTTP/1.1\nHost: as.example\nAccept: application/json\n\
+                 Content-Type: application/x-www-form-urlencoded\nAuthorization: Basic ***\n",
+                "HTTP/1.1 200\nContent-Type: application/json\n",
+            ]
+        );
+        assert_eq!(
+            story(3),
+            [
+                "grant_type=password&username=alice&password=***\n",
+                "{\n  \"access_token\": [string of 5]\n  \"error\": \"my [redacted]\"\n  \
+                 \"expires_in\": 60\n}\n",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_encoded_is_not_sent() {
+        let sent = Cell::new(false);
+        let transport = |_: &crate::wire::HttpRequest| {
+            sent.set(true);
+            Ok(HttpResponse::default())
+        };
+        let exchange = Exchange { transport: &transport, report: &crate::report::Silent };
+        let request = TokenRequest::client_credentials(&[]);
+        let endpoint = Url::parse("https://as.example/token").unwrap();
+        let error = exchange
+            .send(&request, &endpoint, &RequestDialect::default(), &credentials(None))
+            .unwrap_err();
+        assert!(matches!(error, Error::Config(_)), "{error}");
+        assert!(!sent.get());
     }
 }

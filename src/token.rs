@@ -1,5 +1,7 @@
 //! A set of tokens, how long it lives, and what it was asked with.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -10,7 +12,7 @@ use crate::terms::GrantType;
 pub type UnixTime = i64;
 
 /// What one token answer granted, and the request that it answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TokenSet {
     /// The access token.
     pub access_token: Secret,
@@ -22,7 +24,7 @@ pub struct TokenSet {
     pub id_token: Option<Secret>,
     /// The scope granted: as the server said it, else as it was asked for.
     pub scope: Vec<String>,
-    /// When the answer came.
+    /// When it was asked for: its life is counted from there.
     pub obtained_at: UnixTime,
     /// When the access token ends; absent where nobody knows.
     pub expires_at: Option<UnixTime>,
@@ -32,6 +34,23 @@ pub struct TokenSet {
     pub extra: Map<String, Value>,
     /// What the token was asked with.
     pub asked: Asked,
+}
+
+/// Tells of the members that nobody knows only their names: they may be secret.
+impl fmt::Debug for TokenSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSet")
+            .field("token_type", &self.token_type)
+            .field("refresh_token", &self.refresh_token)
+            .field("id_token", &self.id_token)
+            .field("scope", &self.scope)
+            .field("obtained_at", &self.obtained_at)
+            .field("expires_at", &self.expires_at)
+            .field("grant_type", &self.grant_type)
+            .field("extra", &self.extra.keys().collect::<Vec<_>>())
+            .field("asked", &self.asked)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a token is bound to: whoever asks otherwise must not be given it.
@@ -103,13 +122,16 @@ impl MinTtl {
 /// When a token was given and when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Life {
-    /// When the answer came.
+    /// When it was asked for.
     pub obtained_at: UnixTime,
     /// When the access token ends; absent where nobody knows.
     pub expires_at: Option<UnixTime>,
 }
 
 impl Life {
+    /// Seconds by which two clocks that are right may differ.
+    const CLOCKS_DIFFER: i64 = 60;
+
     /// Seconds left at `now`: 0 when past, `None` when no end is known.
     ///
     /// A clock that was set back can't make a token live longer than it was given.
@@ -133,10 +155,13 @@ impl Life {
     }
 
     /// Whether there is at least the life that is wanted.
+    ///
+    /// Of a token that seems to come from the future nobody knows what is left: a clock was set back.
     #[must_use]
     pub fn is_fresh(self, now: UnixTime, min_ttl: MinTtl) -> bool {
+        let set_back = self.obtained_at.saturating_sub(now) > Self::CLOCKS_DIFFER;
         match self.expires_in(now) {
-            Some(left) => left > 0 && left >= self.wanted(min_ttl),
+            Some(left) => left > 0 && left >= self.wanted(min_ttl) && !set_back,
             None => true,
         }
     }
@@ -218,6 +243,8 @@ mod tests {
     #[test]
     fn a_clock_set_back_gives_no_extra_life() {
         assert_eq!(token(1000, Some(4600)).expires_in(0), Some(3600));
+        assert!(!token(1000, Some(4600)).is_fresh(939, MinTtl::Explicit(0)));
+        assert!(token(1000, Some(4600)).is_fresh(940, MinTtl::Explicit(0)));
     }
 
     #[test]

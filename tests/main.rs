@@ -5,5 +5,8 @@
 
 mod support;
 
+#[cfg(target_os = "linux")]
+mod curl_gate;
+mod docs;
 mod store;
 mod wire;

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use oauthctl::error::Error;
@@ -16,6 +17,8 @@ use oauthctl::wire::response::{TokenResponse, decode, expires_at};
 use oauthctl::wire::{HttpRequest, HttpResponse, transcript};
 use serde::Deserialize;
 use url::Url;
+
+mod properties;
 
 /// The moment of every answer.
 const NOW: i64 = 1_000_000;
@@ -316,22 +319,14 @@ fn check(file: &File, vector: &Vector) {
     }
 }
 
-/// Checks every vector of a file, and says which one fails.
+/// Checks every vector of a file; those that fail are named after what each has said.
 fn check_file(name: &str) {
-    struct Naming<'a>(&'a str, &'a str);
-    impl Drop for Naming<'_> {
-        fn drop(&mut self) {
-            if std::thread::panicking() {
-                eprintln!("in tests/vectors/{}.toml: {}", self.0, self.1);
-            }
-        }
-    }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/vectors/{name}.toml"));
     let file: File = toml::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    for vector in &file.vector {
-        let _naming = Naming(name, &vector.name);
-        check(&file, vector);
-    }
+    let fails =
+        |vector: &&Vector| panic::catch_unwind(AssertUnwindSafe(|| check(&file, vector))).is_err();
+    let failed: Vec<_> = file.vector.iter().filter(fails).map(|vector| &vector.name).collect();
+    assert!(failed.is_empty(), "in tests/vectors/{name}.toml: {failed:#?}");
 }
 
 macro_rules! vectors {

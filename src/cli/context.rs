@@ -40,11 +40,11 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Finds the directories and reads the settings; who is `lenient` goes without broken ones.
-    pub(super) fn new(global: Global, env: Env, lenient: bool) -> Result<Self> {
+    /// Finds the directories and reads the settings, or does without them where that is tolerable.
+    pub(super) fn new(global: Global, env: Env, needs_settings: bool) -> Result<Self> {
         let dirs = Dirs::find(&env, global.config_dir.as_deref())?;
         let settings = match load::settings(&dirs) {
-            Err(_) if lenient => Layer::default(),
+            Err(_) if !needs_settings => Layer::default(),
             settings => settings?,
         };
         let timeout = match (global.timeout, env.text("OAUTHCTL_TIMEOUT")?) {
@@ -166,8 +166,7 @@ impl Context {
         profile: &Profile,
         work: impl FnOnce(&dyn Transport) -> T,
     ) -> T {
-        let environment = |name: &str| self.env.text(name).ok().flatten();
-        let transport = UreqTransport::new(self.timeout, profile.ca_file.clone(), &environment);
+        let transport = UreqTransport::new(self.timeout, profile.ca_file.clone(), &self.env);
         work(&Patient { transport: &transport, terminal: &self.terminal })
     }
 

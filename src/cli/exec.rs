@@ -1,4 +1,4 @@
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
 use super::args::{As, MinTtlArg};
@@ -49,14 +49,14 @@ impl Args {
 fn run(context: &Context, mut command: Command) -> u8 {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
-    not_run(context, &command, &error)
+    not_run(context, command.get_program(), &error)
 }
 
 #[cfg(not(unix))]
 fn run(context: &Context, mut command: Command) -> u8 {
     match command.status() {
         Ok(status) => super::exec::status(status),
-        Err(error) => not_run(context, &command, &error),
+        Err(error) => not_run(context, command.get_program(), &error),
     }
 }
 
@@ -67,12 +67,17 @@ pub(super) fn status(status: std::process::ExitStatus) -> u8 {
     #[cfg(not(unix))]
     let signal = None;
     let code = status.code().or(signal.map(|signal| 128 + signal)).unwrap_or(1);
+    self::code(code)
+}
+
+/// An exit code as the system keeps it: its lowest byte.
+pub(super) fn code(code: i32) -> u8 {
     u8::try_from(code & 0xff).unwrap_or(1)
 }
 
 /// As a shell has it: 127 for what was not found, 126 for what can't be executed.
-pub(super) fn not_run(context: &Context, command: &Command, error: &std::io::Error) -> u8 {
-    let program = command.get_program().to_string_lossy();
+pub(super) fn not_run(context: &Context, program: &OsStr, error: &std::io::Error) -> u8 {
+    let program = program.to_string_lossy();
     context.terminal.line("31", "error", &format!("can't run {program}: {error}"));
     if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 }
 }

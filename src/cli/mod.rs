@@ -91,9 +91,9 @@ impl Command {
         }
     }
 
-    /// Whether it is there to find faults, so that none of the settings may stop it.
-    const fn diagnoses(&self) -> bool {
-        matches!(self, Self::Doctor(_))
+    /// Whether a broken config.toml stands in the way.
+    const fn needs_settings(&self) -> bool {
+        !matches!(self, Self::Doctor(_) | Self::Completions(_) | Self::Man(_))
     }
 
     fn run(&self, context: &Context) -> anyhow::Result<u8> {
@@ -141,14 +141,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let profile = cli.global.profile.clone();
     // Until the settings are read, nothing is known of colours.
     let plain = Terminal::new(cli.global.quiet, cli.global.verbose, false);
-    let (result, terminal, profile) = match Context::new(cli.global, env, cli.command.diagnoses()) {
-        Ok(context) => {
-            let result = cli.command.run(&context);
-            let profile = profile.or_else(|| context.profile_name().ok());
-            (result, context.terminal, profile)
-        }
-        Err(error) => (Err(error.into()), plain, profile),
-    };
+    let (result, terminal, profile) =
+        match Context::new(cli.global, env, cli.command.needs_settings()) {
+            Ok(context) => {
+                let result = cli.command.run(&context);
+                let profile = profile.or_else(|| context.profile_name().ok());
+                (result, context.terminal, profile)
+            }
+            Err(error) => (Err(error.into()), plain, profile),
+        };
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {

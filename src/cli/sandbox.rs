@@ -102,7 +102,7 @@ impl Args {
             .env("OAUTHCTL_PASSWORD", sandbox.credentials().password.expose());
         match wait_for(&mut command) {
             Ok(status) => Ok(exec::status(status)),
-            Err(error) => Ok(exec::not_run(context, &command, &error)),
+            Err(error) => Ok(exec::not_run(context, command.get_program(), &error)),
         }
     }
 }

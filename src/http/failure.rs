@@ -9,7 +9,7 @@ use url::Url;
 
 use super::connect::Phase;
 use crate::error::Error;
-use crate::wire::redact::escape_controls;
+use crate::wire::redact::brief;
 
 /// A failed request, and how far it came.
 #[derive(Debug)]
@@ -35,35 +35,37 @@ impl Failure {
 
     /// The error for a person; `timeout` is what the request was given.
     pub(super) fn explain(self, timeout: Duration) -> Error {
-        use ureq::Error as U;
-        let Self { phase, server, .. } = &self;
-        if *phase == Phase::Sent {
-            match &self.error {
-                U::BodyExceedsLimit(limit) => {
-                    return Error::BadAnswer(format!(
-                        "the answer of {server} is too large: more than {limit} bytes"
-                    ));
-                }
-                U::LargeResponseHeader(..) => {
-                    let message = format!("the headers of {server}'s answer are too large");
-                    return Error::BadAnswer(message);
-                }
-                U::Protocol(_) | U::Decompress(..) | U::BodyStalled => {
-                    return Error::BadAnswer(format!(
-                        "the answer of {server} is not HTTP as it should be: {}",
-                        self.word()
-                    ));
-                }
-                _ => {}
-            }
-        }
-        if matches!(self.error, U::Http(_) | U::BadUri(_)) {
+        if matches!(self.error, ureq::Error::Http(_) | ureq::Error::BadUri(_)) {
             // Their own words may quote what they complain about.
+            let server = &self.server;
             return Error::config(format!("the request to {server} can't be written as HTTP"));
+        }
+        if let Some(message) = self.bad_answer() {
+            return Error::BadAnswer(message);
         }
         let (message, tells) = self.message(timeout);
         let source = tells.then(|| self.word().into());
-        Error::Network { message, sent: *phase == Phase::Sent, source }
+        Error::Network { message, sent: self.phase == Phase::Sent, source }
+    }
+
+    /// What is wrong with an answer that came.
+    fn bad_answer(&self) -> Option<String> {
+        use ureq::Error as U;
+        let server = &self.server;
+        match &self.error {
+            _ if self.phase != Phase::Sent => None,
+            U::BodyExceedsLimit(limit) => {
+                Some(format!("the answer of {server} is too large: more than {limit} bytes"))
+            }
+            U::LargeResponseHeader(..) => {
+                Some(format!("the headers of {server}'s answer are too large"))
+            }
+            U::Protocol(_) | U::Decompress(..) | U::BodyStalled => {
+                let word = self.word();
+                Some(format!("the answer of {server} is not HTTP as it should be: {word}"))
+            }
+            _ => None,
+        }
     }
 
     /// What was tried, and whether the transport's own word adds anything.
@@ -115,7 +117,7 @@ impl Failure {
             ureq::Error::Io(error) => error.to_string(),
             error => error.to_string(),
         };
-        escape_controls(&text, 300)
+        brief(&text, 300)
     }
 }
 

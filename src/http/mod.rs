@@ -1,8 +1,9 @@
 //! The way to a server: a trait that a closure can stand in for, and the adapter that really sends.
 
+use std::cell::OnceCell;
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderValue, Request, Response, header};
@@ -11,10 +12,12 @@ use ureq::{Agent, AsSendBody, Body, Proxy};
 
 use self::connect::{Lookup, Progress};
 use self::failure::Failure;
+use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::profile::dialect::Method;
+use crate::profile::schema::is_protected;
 use crate::secret::Secret;
-use crate::wire::{HttpRequest, HttpResponse, is_protected};
+use crate::wire::{HttpRequest, HttpResponse};
 
 mod connect;
 mod failure;
@@ -36,9 +39,6 @@ impl<F: Fn(&HttpRequest) -> Result<HttpResponse>> Transport for F {
     }
 }
 
-/// How an environment variable is looked up; an empty one counts as unset, as it does to curl.
-pub type Environment<'a> = dyn Fn(&str) -> Option<String> + Sync + 'a;
-
 /// The most of an answer that is read, in bytes, after decompression.
 const LONGEST_BODY: u64 = 1024 * 1024;
 
@@ -57,8 +57,8 @@ const USER_AGENT: &str = concat!("oauthctl/", env!("CARGO_PKG_VERSION"));
 pub struct UreqTransport<'a> {
     timeout: Duration,
     ca_file: Option<PathBuf>,
-    environment: &'a Environment<'a>,
-    roots: OnceLock<Vec<RootCerts>>,
+    env: &'a Env,
+    roots: OnceCell<Vec<RootCerts>>,
 }
 
 impl<'a> UreqTransport<'a> {
@@ -66,15 +66,11 @@ impl<'a> UreqTransport<'a> {
     /// trusts the certificates of `ca_file` besides the system's, and takes the proxy and
     /// `SSL_CERT_FILE` from the environment.
     #[must_use]
-    pub const fn new(
-        timeout: Duration,
-        ca_file: Option<PathBuf>,
-        environment: &'a Environment<'a>,
-    ) -> Self {
-        Self { timeout, ca_file, environment, roots: OnceLock::new() }
+    pub const fn new(timeout: Duration, ca_file: Option<PathBuf>, env: &'a Env) -> Self {
+        Self { timeout, ca_file, env, roots: OnceCell::new() }
     }
 
-    /// What to trust, one after the other; for a request that needs no TLS, nothing.
+    /// Whom to believe, list after list; a request without TLS believes nobody, and loads nothing.
     fn roots(&self, request: &HttpRequest) -> Result<&[RootCerts]> {
         if request.endpoint.scheme() != "https" {
             return Ok(&[RootCerts::WebPki]);
@@ -82,7 +78,7 @@ impl<'a> UreqTransport<'a> {
         if let Some(roots) = self.roots.get() {
             return Ok(roots);
         }
-        let roots = roots::load(self.environment, self.ca_file.as_deref())?;
+        let roots = roots::load(self.env, self.ca_file.as_deref())?;
         Ok(self.roots.get_or_init(|| roots))
     }
 }
@@ -90,7 +86,7 @@ impl<'a> UreqTransport<'a> {
 impl Transport for UreqTransport<'_> {
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
         check(request)?;
-        let proxy = proxy::choose(&request.endpoint, self.environment)?;
+        let proxy = proxy::choose(&request.endpoint, self.env)?;
         let deadline = Instant::now() + self.timeout.min(LONGEST_TIMEOUT);
         let (last, others) = self.roots(request)?.split_last().expect("there are always roots");
         for roots in others {

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use ureq::{Proxy, ProxyProtocol};
 use url::{Host, Url};
 
-use super::Environment;
+use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::wire::is_loopback;
+use crate::profile::schema::is_loopback;
 
 /// The port of a proxy that names none, as curl has it.
 const USUAL_PORT: u16 = 1080;
 
 /// The proxy for this URL, where the environment names one; this machine needs none.
-pub(super) fn choose(url: &Url, environment: &Environment) -> Result<Option<Proxy>> {
+pub(super) fn choose(url: &Url, env: &Env) -> Result<Option<Proxy>> {
     if is_loopback(url) {
         return Ok(None);
     }
@@ -22,17 +22,22 @@ pub(super) fn choose(url: &Url, environment: &Environment) -> Result<Option<Prox
         "http" => &["http_proxy", "all_proxy", "ALL_PROXY"],
         _ => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
     };
-    let Some((name, value)) = first(names, environment) else { return Ok(None) };
-    let exempt = first(&["no_proxy", "NO_PROXY"], environment)
-        .is_some_and(|(_, list)| url.host().is_some_and(|host| is_exempt(&host, &list)));
-    if exempt { Ok(None) } else { parse(name, &value).map(Some) }
+    let Some((name, value)) = first(names, env)? else { return Ok(None) };
+    let list = first(&["no_proxy", "NO_PROXY"], env)?.map(|(_, list)| list).unwrap_or_default();
+    if url.host().is_some_and(|host| is_exempt(&host, &list)) {
+        return Ok(None);
+    }
+    parse(name, value.trim()).map(Some)
 }
 
-fn first(names: &[&'static str], environment: &Environment) -> Option<(&'static str, String)> {
-    names.iter().find_map(|name| {
-        let value = environment(name)?.trim().to_owned();
-        (!value.is_empty()).then_some((*name, value))
-    })
+/// The first of these variables that is set.
+fn first(names: &[&'static str], env: &Env) -> Result<Option<(&'static str, String)>> {
+    for name in names {
+        if let Some(value) = env.text(name)? {
+            return Ok(Some((name, value)));
+        }
+    }
+    Ok(None)
 }
 
 fn parse(name: &str, value: &str) -> Result<Proxy> {
@@ -112,12 +117,7 @@ mod tests {
     use super::*;
 
     fn chosen(url: &str, variables: &[(&str, &str)]) -> Option<String> {
-        let variables: Vec<(String, String)> =
-            variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let environment = move |name: &str| {
-            variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
-        };
-        let proxy = choose(&Url::parse(url).unwrap(), &environment).unwrap()?;
+        let proxy = choose(&Url::parse(url).unwrap(), &Env::of(variables)).unwrap()?;
         Some(format!("{:?} {}:{}", proxy.protocol(), proxy.host(), proxy.port()))
     }
 

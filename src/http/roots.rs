@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
-use super::Environment;
+use crate::env::Env;
 use crate::error::{ConfigError, Result};
 
 /// The most that is read of a file, in bytes: a distribution's bundle has a quarter of a million.
@@ -26,10 +26,9 @@ const BUNDLES: [&str; 5] = [
 /// Everyone to believe, in lists to be tried one after the other; there is at least one.
 ///
 /// Two lists are needed where the system's own can't be read, only asked.
-pub(super) fn load(environment: &Environment, ca_file: Option<&Path>) -> Result<Vec<RootCerts>> {
+pub(super) fn load(env: &Env, ca_file: Option<&Path>) -> Result<Vec<RootCerts>> {
     let own = ca_file.map(|path| read("ca_file", path)).transpose()?.unwrap_or_default();
-    let named = environment("SSL_CERT_FILE").filter(|path| !path.is_empty());
-    let system = match named {
+    let system = match env.os("SSL_CERT_FILE") {
         Some(path) => Some(read("SSL_CERT_FILE", Path::new(&path))?),
         None => bundle(),
     };
@@ -134,7 +133,8 @@ mod tests {
         };
         let ca_file = ca_file.map(|text| write("ca.pem", text));
         let cert_file = cert_file.map(|text| write("roots.pem", text).to_str().unwrap().to_owned());
-        load(&move |_| cert_file.clone(), ca_file.as_deref())
+        let env = Env::of(&[("SSL_CERT_FILE", cert_file.as_deref().unwrap_or_default())]);
+        load(&env, ca_file.as_deref())
     }
 
     fn count(roots: &RootCerts) -> usize {
@@ -168,9 +168,9 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_is_named() {
         let missing = Path::new("/nonexistent/ca.pem");
-        let Err(Error::Config(error)) = load(&|_| None, Some(missing)) else { panic!() };
+        let Err(Error::Config(error)) = load(&Env::of(&[]), Some(missing)) else { panic!() };
         assert_eq!(error.file.as_deref(), Some(missing));
-        assert!(load(&|_| Some("/nonexistent/roots.pem".to_owned()), None).is_err());
+        assert!(load(&Env::of(&[("SSL_CERT_FILE", "/nonexistent/roots.pem")]), None).is_err());
     }
 
     #[test]
@@ -181,10 +181,5 @@ mod tests {
         assert_eq!(loaded(Some(&two), None).map(|lists| count(&lists[0])).unwrap(), {
             2 + bundle().map_or(0, |system| system.len())
         });
-    }
-
-    #[test]
-    fn an_empty_ssl_cert_file_counts_as_unset() {
-        assert!(load(&|_| Some(String::new()), None).is_ok());
     }
 }

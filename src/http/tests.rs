@@ -57,10 +57,8 @@ fn post(url: &str) -> HttpRequest {
     }
 }
 
-const NOTHING: &Environment<'static> = &|_| None;
-
 fn send_within(timeout: Duration, request: &HttpRequest) -> Result<HttpResponse> {
-    let result = UreqTransport::new(timeout, None, NOTHING).send(request);
+    let result = UreqTransport::new(timeout, None, &Env::of(&[])).send(request);
     if let Err(error) = &result {
         assert_no_secret(error);
     }
@@ -132,6 +130,9 @@ fn a_redirect_is_handed_back_and_not_followed() {
         assert_eq!((answer.status, answer.location), (status, Some(target)));
     }
     assert!(never.try_recv().is_err());
+    let (port, _requests) = answering("HTTP/1.1 302 Nowhere\r\nContent-Length: 2\r\n\r\nhm");
+    let answer = send(&post(&format!("http://127.0.0.1:{port}/t"))).unwrap();
+    assert_eq!((answer.status, answer.location), (302, None));
 }
 
 #[test]
@@ -189,6 +190,13 @@ fn an_answer_is_read_up_to_a_bound() {
     assert_eq!(largest.body.expose().len(), limit);
     let message = bad_answer(whole(vec![b' '; limit + 1], "HTTP/1.1 200 OK").unwrap_err());
     assert!(message.ends_with("is too large: more than 1048576 bytes"), "{message}");
+
+    let endless = serve(|mut stream| {
+        request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        while stream.write_all(&[b' '; 4096]).is_ok() {}
+    });
+    bad_answer(send(&post(&format!("http://127.0.0.1:{endless}/t"))).unwrap_err());
 
     // Four mebibytes of zeros in four kilobytes.
     let mut bomb = vec![0; 4098];
@@ -289,8 +297,8 @@ fn the_last_gate_lets_nothing_out_unprotected() {
 /// Sends to a server that is known to none but the proxy.
 fn send_by_proxy(port: u16, timeout: Duration) -> Error {
     let proxy = format!("http://user:hunter2@127.0.0.1:{port}");
-    let environment = move |name: &str| (name == "https_proxy").then(|| proxy.clone());
-    let transport = UreqTransport::new(timeout, None, &environment);
+    let env = Env::of(&[("https_proxy", &proxy)]);
+    let transport = UreqTransport::new(timeout, None, &env);
     let error = transport.send(&post("https://api.example/t")).unwrap_err();
     assert_no_secret(&error);
     assert!(!format!("{error:?}").contains("hunter2"));
@@ -345,8 +353,8 @@ fn behind_a_proxy_nothing_is_sent_before_tls_stands() {
 #[test]
 fn this_machine_is_reached_without_the_proxy() {
     let (port, _requests) = answering("HTTP/1.1 204 No\r\n\r\n");
-    let environment = |name: &str| name.ends_with("proxy").then(|| "http://127.0.0.1:9".to_owned());
-    let transport = UreqTransport::new(Duration::from_secs(30), None, &environment);
+    let env = Env::of(&[("http_proxy", "http://127.0.0.1:9"), ("ALL_PROXY", "http://127.0.0.1:9")]);
+    let transport = UreqTransport::new(Duration::from_secs(30), None, &env);
     for host in ["127.0.0.1", "localhost"] {
         let url = format!("http://{host}:{port}/t");
         assert_eq!(transport.send(&post(&url)).unwrap().status, 204);
@@ -387,6 +395,7 @@ mod tls {
 
     impl Server {
         /// `None` on a machine without OpenSSL.
+        #[expect(clippy::print_stderr, reason = "what is not tested must not look tested")]
         fn start() -> Option<Self> {
             if Command::new("openssl").arg("version").output().is_err() {
                 eprintln!("skipped: there is no openssl on this machine");
@@ -439,10 +448,9 @@ mod tls {
             cert_file: Option<&str>,
         ) -> Result<HttpResponse> {
             let cert_file = cert_file.map(|name| self.path(name).to_str().unwrap().to_owned());
-            let environment =
-                move |name: &str| if name == "SSL_CERT_FILE" { cert_file.clone() } else { None };
+            let env = Env::of(&[("SSL_CERT_FILE", cert_file.as_deref().unwrap_or_default())]);
             let ca_file = ca_file.map(|name| self.path(name));
-            UreqTransport::new(Duration::from_secs(30), ca_file, &environment).send(&HttpRequest {
+            UreqTransport::new(Duration::from_secs(30), ca_file, &env).send(&HttpRequest {
                 method: Method::Get,
                 body: None,
                 ..post(&format!("https://{host}:{}/", self.port))
@@ -485,15 +493,17 @@ mod tls {
     fn where_the_systems_list_can_only_be_asked_the_own_list_is_asked_first() {
         let Some(server) = Server::start() else { return };
         let list = |name: &str| {
-            let path = server.path(name).to_str().unwrap().to_owned();
-            roots::load(&move |_| Some(path.clone()), None).unwrap().swap_remove(0)
+            let path = server.path(name);
+            let env = Env::of(&[("SSL_CERT_FILE", path.to_str().unwrap())]);
+            roots::load(&env, None).unwrap().swap_remove(0)
         };
         for (lists, is_believed) in [
             (vec![list("ca.pem"), RootCerts::WebPki], true),
             (vec![RootCerts::WebPki, list("ca.pem")], true),
             (vec![list("other.pem"), RootCerts::WebPki], false),
         ] {
-            let transport = UreqTransport::new(Duration::from_secs(30), None, NOTHING);
+            let env = Env::of(&[]);
+            let transport = UreqTransport::new(Duration::from_secs(30), None, &env);
             transport.roots.set(lists).unwrap();
             let request = HttpRequest {
                 method: Method::Get,

@@ -128,6 +128,7 @@ mod tests {
             (standard, vec![FORM, &encoded], POSTED, two),
             (kabbage, vec![FORM, &raw], POSTED, two),
             (standard, vec![FORM, &encoded], "grant_type=client_credentials&client_id=x", two),
+            (standard, vec![FORM, &encoded], "grant_type=client_credentials&client_secret=", two),
             (standard, vec![FORM, &encoded, &encoded], GRANT, "400 invalid_request more than one"),
             (standard, vec![FORM, &raw], GRANT, "401 invalid_client form-encoded"),
             (kabbage, vec![FORM, &encoded], GRANT, "401 invalid_client these are form-encoded"),

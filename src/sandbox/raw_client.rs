@@ -1,7 +1,7 @@
 //! A client for the tests, made of nothing but bytes and a socket.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -62,12 +62,18 @@ pub(super) fn connect(sandbox: &Sandbox) -> BufReader<TcpStream> {
     BufReader::new(stream)
 }
 
-/// Reads one answer; nothing where the connection ends instead.
+/// Reads one answer; nothing where the connection ends instead, which it must do in time.
 pub(super) fn read(connection: &mut BufReader<TcpStream>, has_body: bool) -> Option<Reply> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
-        if connection.read_line(&mut head).ok()? == 0 {
-            return None;
+        match connection.read_line(&mut head) {
+            Ok(0) => return None,
+            Ok(_) => {}
+            Err(error) => {
+                let too_late = [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind());
+                assert!(!too_late, "neither an answer nor an end came");
+                return None;
+            }
         }
     }
     let status = head.get(9..12)?.parse().ok()?;

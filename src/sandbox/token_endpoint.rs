@@ -134,6 +134,8 @@ fn issue(
 mod tests {
     use std::thread;
 
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use jiff::Timestamp;
     use jiff::fmt::rfc2822::DateTimeParser;
 
@@ -260,6 +262,12 @@ mod tests {
             let date = reply.header("date").expect("a date");
             let date = DateTimeParser::new().parse_timestamp(date).expect("a date of RFC 9110");
             let ahead = date.as_second() - Timestamp::now().as_second();
+            let token = reply.member("access_token");
+            let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).expect("a JWT"));
+            let claims: serde_json::Value =
+                serde_json::from_slice(&claims.expect("base64url")).expect("claims");
+            let issued_at = claims["iat"].as_i64().expect("a number");
+            assert!((issued_at - date.as_second()).abs() < 60, "{skew}: {claims}");
             // A clock can't show what no calendar has.
             assert!(if skew == i64::MAX { ahead > 0 } else { (ahead - skew).abs() < 60 });
         }
@@ -268,7 +276,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_held_back_holds_nobody_else_up() {
         let sandbox = sandbox();
-        sandbox.behave(|behaviour| behaviour.delay = Duration::from_secs(3600));
+        sandbox.behave(|behaviour| behaviour.delay = Duration::from_secs(30));
         let held = token_request(Provider::Standard, BY_CLIENT);
         thread::scope(|scope| {
             let waiting = scope.spawn(|| try_send(&sandbox, held));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::slot;
+use super::{fault, slot};
 use crate::durable;
 use crate::error::{Error, Result, StoreError, StoreFault};
 use crate::output::summary::Summary;
@@ -77,19 +77,17 @@ fn path(data_dir: &Path, name: &EntryName) -> PathBuf {
 /// Looks an entry up; `None` where nothing was ever stored.
 pub fn read(data_dir: &Path, name: &EntryName) -> Result<Option<IndexEntry>> {
     let path = path(data_dir, name);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io(format!("can't read {}", path.display()), error)),
-    };
-    let fault = |fault, what: &str| {
+    let bytes = super::read_file(&path)
+        .map_err(|error| fault(format!("can't read {}", path.display()), error))?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let unfit = |fault, what: &str| {
         let message = format!("{} {what}", path.display());
         Error::from(StoreError { fault, store: StoreKind::File, message, source: None })
     };
     let entry: IndexEntry = serde_json::from_slice(&bytes)
-        .map_err(|_| fault(StoreFault::Corrupt, "is damaged; move it away and log in again"))?;
+        .map_err(|_| unfit(StoreFault::Corrupt, "is damaged; move it away and log in again"))?;
     if entry.version > VERSION {
-        return Err(fault(StoreFault::Newer, "was written by a newer oauthctl"));
+        return Err(unfit(StoreFault::Newer, "was written by a newer oauthctl"));
     }
     Ok(Some(entry))
 }
@@ -100,7 +98,7 @@ pub fn write(data_dir: &Path, name: &EntryName, entry: &IndexEntry) -> Result<()
     let bytes = serde_json::to_vec(entry).map_err(std::io::Error::other);
     bytes
         .and_then(|bytes| durable::replace(&path, &bytes))
-        .map_err(|error| Error::io(format!("can't write {}", path.display()), error))
+        .map_err(|error| fault(format!("can't write {}", path.display()), error))
 }
 
 /// Removes an entry's line.
@@ -108,7 +106,7 @@ pub fn remove(data_dir: &Path, name: &EntryName) -> Result<()> {
     let path = path(data_dir, name);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io(format!("can't remove {}", path.display()), error))
+            Err(fault(format!("can't remove {}", path.display()), error))
         }
         _ => Ok(()),
     }
@@ -120,7 +118,7 @@ pub fn names(data_dir: &Path) -> Result<Vec<String>> {
     let files = match std::fs::read_dir(&directory) {
         Ok(files) => files,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io(format!("can't list {}", directory.display()), error)),
+        Err(error) => return Err(fault(format!("can't list {}", directory.display()), error)),
     };
     let mut names: Vec<String> = files
         .flatten()

@@ -11,13 +11,14 @@
 //! | 4 + n | length and sealed answer; length 0 while it is an INTENT |
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::fault;
 use crate::durable;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::secret::{self, Secret};
 use crate::store::seal::{self, Key};
 use crate::terms::GrantType;
@@ -51,7 +52,7 @@ pub(super) struct Intent {
 /// The raw answer to a request.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// When it came.
+    /// When it was asked for.
     pub obtained_at: UnixTime,
     /// The answer itself.
     pub response: HttpResponse,
@@ -92,10 +93,7 @@ impl Journal {
         record_len: usize,
     ) -> Result<Self> {
         Self::write_intent(path, key, intent, record_len).map_err(|error| {
-            Error::io(
-                format!("can't write the journal {}, so nothing was sent", path.display()),
-                error,
-            )
+            fault(format!("can't write the journal {}, so nothing was sent", path.display()), error)
         })
     }
 
@@ -151,14 +149,9 @@ impl Journal {
 
 /// Reads what a journal holds; whatever can't be opened with the slot's own key was torn.
 pub(crate) fn read(path: &Path, key: &Key) -> Result<Found> {
-    let mut bytes = Vec::new();
-    match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(error) => {
-            return Err(Error::io(format!("can't read the journal {}", path.display()), error));
-        }
-    }
+    let bytes = super::read_file(path)
+        .map_err(|error| fault(format!("can't read the journal {}", path.display()), error))?;
+    let Some(bytes) = bytes else { return Ok(Found::Nothing) };
     Ok(answered(path, key, &bytes)
         .map_or(Found::Unanswered, |found| Found::Answered(Box::new(found))))
 }
@@ -211,7 +204,7 @@ fn place(path: &Path, part: &str) -> Vec<u8> {
 pub(super) fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io(format!("can't remove the journal {}", path.display()), error))
+            Err(fault(format!("can't remove the journal {}", path.display()), error))
         }
         _ => Ok(()),
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::durable;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A lock that this process holds until it drops it or ends.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) enum Attempt {
 impl Lock {
     /// Waits for the lock, no longer than `patience`.
     pub(super) fn acquire(path: &Path, patience: Duration) -> Result<Attempt> {
-        let fault = |error| Error::io(format!("can't lock {}", path.display()), error);
+        let fault = |error| super::fault(format!("can't lock {}", path.display()), error);
         let mut file = open(path).map_err(fault)?;
         let begun = Instant::now();
         let mut pause = Duration::from_millis(1);
@@ -42,9 +42,9 @@ impl Lock {
             std::thread::sleep(pause.min(left));
             pause = (pause * 2).min(Duration::from_millis(25));
         }
-        // Who waits in vain is told whom it waited for; the lock itself needs no contents.
-        let named = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        named.map_err(fault)?;
+        // Who waits in vain is told whom it waited for. The lock itself needs no contents, not
+        // even on a full disk.
+        let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Attempt::Held(Self { _file: file }))
     }
 }

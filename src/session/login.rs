@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::journal::{self, Intent};
+use super::index::{self, IndexEntry};
+use super::journal::{self, Found, Intent};
 use super::lock::{Attempt, Lock};
 use super::record::Record;
-use super::renew::Recovered;
+use super::renew::{Journaled, Recovered, hand_out};
 use super::slot::Slot;
-use super::{Held, Obtained, Session, index};
-use crate::error::{Error, Result};
+use super::{Held, Obtained, Session, has_fault};
+use crate::error::{Error, Result, StoreFault};
 use crate::secret::Secret;
 use crate::terms::{GrantType, Identity, StoreKind};
 use crate::wire::request::TokenRequest;
@@ -28,41 +29,39 @@ pub struct Login {
     pub refresh_token: Option<Secret>,
 }
 
-/// The place that a login writes to, and how to leave it should the login fail.
-struct Prepared {
-    before: Option<index::IndexEntry>,
-    /// The store that held the session before, where that is another one.
-    left: Option<StoreKind>,
-    /// Whether the record was made only for this login.
-    made: bool,
-}
-
 impl Session<'_> {
     /// Logs in with what `ask` brings, once the store is known to take a token.
     ///
     /// Of two logins at once the second waits for the first, and uses its result.
     pub fn login(&self, ask: &mut dyn FnMut() -> Result<Login>) -> Result<Obtained> {
         let slot = self.slot(Identity::User);
+        if self.vault.keeps_nothing() {
+            let login = ask()?;
+            let tokens =
+                self.exchange_unstored(&self.intent(&slot, &login, 0), &login.request, false)?;
+            return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
+        }
         let before = self.generation(&slot)?;
         let _login = self.login_lock(&slot)?;
         if self.generation(&slot)? > before
-            && let Some(theirs) = self.stored(&slot)?
+            && let Some(theirs) = self.joined(&slot)
         {
             self.report.note("another login for this profile has just ended; its token is used");
             return Ok(theirs);
         }
         let lock = self.lock_or_fail(&slot)?;
-        let prepared = self.prepare(&slot)?;
+        self.prepare(&slot)?;
         drop(lock);
         let login = ask();
-        let lock = self.lock_or_fail(&slot)?;
-        let result = login.and_then(|login| self.spend(&slot, login));
-        match &result {
-            Ok(_) => self.leave(&slot, prepared.left),
-            Err(_) => self.undo(&slot, &prepared),
-        }
-        drop(lock);
-        result
+        let _lock = self.lock_or_fail(&slot)?;
+        login.and_then(|login| self.spend(&slot, &login)).inspect_err(|_| self.undo(&slot))
+    }
+
+    /// What another login got, where it asked for what this one would.
+    fn joined(&self, slot: &Slot) -> Option<Obtained> {
+        let held = self.read(slot).ok()??;
+        let tokens = self.usable(slot, &held)?.clone();
+        Some(Obtained { tokens, store: held.store, made_here: false })
     }
 
     fn generation(&self, slot: &Slot) -> Result<u64> {
@@ -87,73 +86,91 @@ impl Session<'_> {
         }
     }
 
-    /// Writes a record where there is none, or the present one once more: the store can be written.
-    fn prepare(&self, slot: &Slot) -> Result<Prepared> {
+    /// Proves that the store takes a record: the present one once more, or one without tokens.
+    ///
+    /// In another store than the present one, that record has the journal's key in common with the
+    /// present one; and nobody looks there before there are new tokens.
+    fn prepare(&self, slot: &Slot) -> Result<Held> {
         let name = slot.name();
-        let before = index::read(self.vault.data_dir(), &name)?;
-        let tombstone = before.as_ref().map_or(0, |entry| entry.tombstone);
-        let target = self.vault.target(before.as_ref());
-        let left = before.as_ref().map(|entry| entry.store).filter(|&store| store != target);
-        let mut held = match left {
-            None => self.recovered(slot)?,
-            Some(old) => self.read_from(old, tombstone, slot).unwrap_or_else(|error| {
-                self.report.warn(&format!(
-                    "the session in the {old} store can't be read, and is left there: {}",
-                    error.sentence()
-                ));
-                None
-            }),
+        let entry = index::read(self.vault.data_dir(), &name)?;
+        let target = self.vault.target(entry.as_ref());
+        let moves = entry.as_ref().is_some_and(|entry| entry.store != target);
+        let present = match &entry {
+            Some(entry) => self.present(slot, entry, moves)?,
+            None => None,
         };
-        let made = held.is_none() || left.is_some();
-        if let Some(held) = &mut held {
-            held.store = target;
+        let tombstone = entry.as_ref().map_or(0, |entry| entry.tombstone);
+        let newest = present.as_ref().map_or(0, Held::newest);
+        let newest = entry.map_or(newest, |entry| newest.max(entry.generation)).max(tombstone);
+        let record = match present {
+            Some(held) if !moves => held.record,
+            Some(held) => Record { generation: newest, tokens: None, ..held.record },
+            None => Record::placeholder(newest)?,
+        };
+        let held = Held { store: target, tombstone, record };
+        if moves {
+            self.vault.open(target)?.set(&name, &held.record.to_bytes()?)?;
+        } else {
+            self.write(slot, &held)?;
         }
-        let newest = before.as_ref().map_or(0, |entry| entry.generation).max(tombstone);
-        let held = match held {
-            Some(held) => held,
-            None => Held { store: target, tombstone, record: Record::placeholder(newest)? },
+        Ok(held)
+    }
+
+    /// The session that is there, with what its journal had.
+    ///
+    /// What is damaged is replaced. What can't be opened now may be opened at another time, so it
+    /// is replaced only by who moves to another store.
+    fn present(&self, slot: &Slot, entry: &IndexEntry, moves: bool) -> Result<Option<Held>> {
+        let held = match self.read_from(entry.store, entry.tombstone, slot) {
+            Ok(Some(held)) => held,
+            Ok(None) => return Ok(None),
+            Err(error) if moves || has_fault(&error, &[StoreFault::Corrupt]) => {
+                let (store, error) = (entry.store, error.sentence());
+                self.report.warn(&format!("the session in the {store} store is given up: {error}"));
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
         };
-        self.write(slot, &held)?;
-        Ok(Prepared { before, left, made })
+        match self.recover_journal(slot, held)? {
+            Recovered { journal: Journaled::Pending(error), .. } => Err(error),
+            Recovered { held, .. } => Ok(held),
+        }
     }
 
-    /// What the slot holds; a store that still won't take an earlier answer is an error.
-    fn recovered(&self, slot: &Slot) -> Result<Option<Held>> {
-        let Recovered { held, pending } = self.recover(slot)?;
-        pending.map_or(Ok(held), Err)
-    }
-
-    /// Spends what the person brought.
-    fn spend(&self, slot: &Slot, login: Login) -> Result<Obtained> {
-        let held = self
-            .recovered(slot)?
-            .ok_or_else(|| Error::Busy("the session was removed while you logged in".to_owned()))?;
+    /// What a login asks for.
+    fn intent(&self, slot: &Slot, login: &Login, generation: u64) -> Intent {
         let mut asked = self.asked(slot);
-        asked.username = login.username.or(asked.username);
-        let intent = Intent {
-            generation: held.newest() + 1,
+        asked.username = login.username.clone().or(asked.username);
+        Intent {
+            generation,
             grant_type: login.grant_type,
             scope: asked.scope.clone(),
             asked,
-            refresh_token: login.refresh_token,
+            refresh_token: login.refresh_token.clone(),
             id_token: None,
-        };
-        let granted = self.exchange_journaled(slot, held, &intent, &login.request, false)?;
-        if let Some(error) = granted.unstored {
-            self.warn_unstored(slot, &error);
         }
-        let tokens = granted
-            .held
-            .record
-            .tokens
-            .ok_or_else(|| Error::BadAnswer("no token was granted".to_owned()))?;
-        Ok(Obtained { tokens, store: granted.held.store, made_here: true })
+    }
+
+    /// Spends what the person brought.
+    fn spend(&self, slot: &Slot, login: &Login) -> Result<Obtained> {
+        let entry = index::read(self.vault.data_dir(), &slot.name())?;
+        let held = self.prepare(slot)?;
+        let intent = self.intent(slot, login, held.newest() + 1);
+        let granted = self.exchange_journaled(slot, held, &intent, &login.request, false)?;
+        self.leave(slot, entry.map(|entry| entry.store), granted.store);
+        hand_out(granted)
     }
 
     /// After a login into another store: the old entry must not shadow the new one.
-    fn leave(&self, slot: &Slot, left: Option<StoreKind>) {
-        let Some(old) = left else { return };
-        if let Err(error) = self.vault.open(old).and_then(|store| store.delete(&slot.name())) {
+    fn leave(&self, slot: &Slot, old: Option<StoreKind>, new: StoreKind) {
+        let name = slot.name();
+        let Some(old) = old.filter(|&old| old != new) else { return };
+        let entry = index::read(self.vault.data_dir(), &name);
+        // As long as the index names the old store, that has the session.
+        if !matches!(entry, Ok(Some(entry)) if entry.store == new) {
+            return;
+        }
+        if let Err(error) = self.vault.open(old).and_then(|store| store.delete(&name)) {
             self.report.warn(&format!(
                 "the old entry in the {old} store could not be removed: {}",
                 error.sentence()
@@ -161,22 +178,30 @@ impl Session<'_> {
         }
     }
 
-    /// After a login that failed: everything is as it was before.
-    fn undo(&self, slot: &Slot, prepared: &Prepared) {
-        if !prepared.made || self.journal_path(slot).exists() {
-            return;
-        }
-        let name = slot.name();
-        let target = self.vault.target(prepared.before.as_ref());
-        let undone = self.vault.open(target).and_then(|store| store.delete(&name)).and_then(|()| {
-            match &prepared.before {
-                Some(before) => index::write(self.vault.data_dir(), &name, before),
-                None => index::remove(self.vault.data_dir(), &name),
-            }
-        });
-        if let Err(error) = undone {
+    /// After a login that failed: a record that was made only for it goes again.
+    fn undo(&self, slot: &Slot) {
+        if let Err(error) = self.forget_placeholder(slot) {
             self.report
                 .warn(&format!("what the login began could not be removed: {}", error.sentence()));
+        }
+    }
+
+    fn forget_placeholder(&self, slot: &Slot) -> Result<()> {
+        let name = slot.name();
+        let entry = index::read(self.vault.data_dir(), &name)?;
+        let target = self.vault.target(entry.as_ref());
+        let Some(held) = self.read_from(target, 0, slot)? else { return Ok(()) };
+        // An answer that can't be read yet needs the key of its journal.
+        let journal = journal::read(&self.journal_path(slot), &held.record.journal_key)?;
+        if held.record.tokens.is_some() || matches!(journal, Found::Answered(_)) {
+            return Ok(());
+        }
+        self.vault.open(target)?.delete(&name)?;
+        match entry {
+            Some(entry) if entry.store == target && entry.generation == 0 => {
+                index::remove(self.vault.data_dir(), &name)
+            }
+            _ => Ok(()),
         }
     }
 

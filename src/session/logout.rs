@@ -3,10 +3,13 @@
 use super::index::{self, IndexEntry};
 use super::renew::Recovered;
 use super::slot::Slot;
-use super::{Held, Session};
-use crate::error::{Error, Result};
+use super::{Held, Session, has_fault};
+use crate::error::{Error, Result, StoreFault};
 use crate::terms::Identity;
 use crate::token::TokenSet;
+
+/// What makes an entry useless to whoever has no other key and no other program.
+const UNREADABLE: [StoreFault; 3] = [StoreFault::Corrupt, StoreFault::WrongKey, StoreFault::Newer];
 
 impl Session<'_> {
     /// Forgets a slot, after revoking its tokens where the provider can and `at_server` asks for it;
@@ -19,13 +22,23 @@ impl Session<'_> {
             return Ok(false);
         }
         let _lock = self.lock_or_fail(slot)?;
-        // What the store won't take any more is dropped with the rest.
-        let Recovered { held, .. } = self.recover(slot)?;
+        let held = match self.recover(slot) {
+            // What the store won't take any more is dropped with the rest.
+            Ok(Recovered { held, .. }) => held,
+            // What can't be opened can't be revoked, yet it can be forgotten.
+            Err(error) if has_fault(&error, &UNREADABLE) => {
+                self.report.warn(&format!("nothing was revoked: {}", error.sentence()));
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let Some(entry) = index::read(self.vault.data_dir(), &name)? else { return Ok(false) };
         let newest =
             held.as_ref().map_or(0, Held::newest).max(entry.generation).max(entry.tombstone);
         let tokens = held.as_ref().and_then(Held::tokens);
-        let revoked = tokens.filter(|_| at_server).map_or(Ok(()), |tokens| self.revoke(tokens));
+        let revoked = tokens
+            .filter(|_| at_server)
+            .map_or(Ok(()), |tokens| self.revoke(slot.identity, tokens));
         let tombstone = IndexEntry::new(entry.store, newest, newest, None);
         index::write(self.vault.data_dir(), &name, &tombstone)?;
         self.drop_journal(slot)?;
@@ -34,12 +47,16 @@ impl Session<'_> {
         if slot.identity == Identity::Client {
             index::remove(self.vault.data_dir(), &name)?;
         }
-        revoked.map(|()| tokens.is_some())
+        revoked.map(|()| tokens.is_some() || entry.generation > entry.tombstone)
     }
 
     /// Revokes the refresh token and then the access token (RFC 7009 section 2.1).
-    fn revoke(&self, tokens: &TokenSet) -> Result<()> {
+    fn revoke(&self, identity: Identity, tokens: &TokenSet) -> Result<()> {
         let Some(endpoint) = &self.profile.endpoints.revocation else { return Ok(()) };
+        if tokens.asked.conflict(&self.profile.asked(identity)) == Some("server") {
+            self.report.warn("nothing was revoked: the token was asked for at another server");
+            return Ok(());
+        }
         let credentials = self.credentials()?;
         let refresh_token = tokens.refresh_token.as_ref().map(|token| (token, "refresh_token"));
         for (token, hint) in

@@ -5,7 +5,9 @@
 //!
 //! READ → LOCK → RECOVER → RE-READ → INTENT → SEND → GOT → STORE → CLEAN
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::index::{IndexEntry, IndexToken};
@@ -14,7 +16,7 @@ use self::record::Record;
 use self::slot::Slot;
 use self::vault::Vault;
 use crate::env::Env;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StoreError, StoreFault};
 use crate::exchange::Exchange;
 use crate::profile::Profile;
 use crate::report::Report;
@@ -183,16 +185,25 @@ impl Session<'_> {
         Ok(Some(Held { store, tombstone, record }))
     }
 
-    /// STORE: the index first, then the secret.
+    /// STORE: the index first, then the secret. The store that keeps nothing isn't remembered.
     fn write(&self, slot: &Slot, held: &Held) -> Result<()> {
         let token =
             held.tokens().map(|tokens| IndexToken::of(tokens, self.profile.provider.as_deref()));
+        if held.store == StoreKind::None {
+            return Ok(());
+        }
         let entry = IndexEntry::new(held.store, held.record.generation, held.tombstone, token);
-        // The index only has to know the store, and that it has known since the placeholder.
-        if let Err(error) = index::write(self.vault.data_dir(), &slot.name(), &entry) {
+        let (data_dir, name) = (self.vault.data_dir(), slot.name());
+        if let Err(error) = index::write(data_dir, &name, &entry) {
+            // An older line will do, as long as it leads to the same place.
+            let leads =
+                |old: &IndexEntry| (old.store, old.tombstone) == (held.store, held.tombstone);
+            if !index::read(data_dir, &name)?.is_some_and(|old| leads(&old)) {
+                return Err(error);
+            }
             self.report.warn(&format!("the index is out of date: {}", error.sentence()));
         }
-        self.vault.open(held.store)?.set(&slot.name(), &held.record.to_bytes()?)
+        self.vault.open(held.store)?.set(&name, &held.record.to_bytes()?)
     }
 
     /// LOCK: the slot's own, no longer than `patience`.
@@ -230,4 +241,31 @@ impl Session<'_> {
     fn asked(&self, slot: &Slot) -> Asked {
         self.profile.asked(slot.identity)
     }
+}
+
+/// The longest index line or journal that is read, in bytes: far above any that is written.
+const LONGEST_FILE: u64 = 4 << 20;
+
+/// Reads a file below DATA, within bounds; `None` where there is none.
+fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::with_capacity(2048);
+    match File::open(path).and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut bytes)) {
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an error is one of these faults of a store.
+fn has_fault(error: &Error, faults: &[StoreFault]) -> bool {
+    matches!(error, Error::Store(error) if faults.contains(&error.fault))
+}
+
+/// A file below DATA that can't be used is a fault of the store, whichever store holds the tokens.
+fn fault(message: String, error: io::Error) -> Error {
+    let fault = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreFault::Denied,
+        _ => StoreFault::Failed,
+    };
+    StoreError { fault, store: StoreKind::File, message, source: Some(error.into()) }.into()
 }

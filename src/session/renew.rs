@@ -10,7 +10,7 @@ use super::record::Record;
 use super::slot::Slot;
 use super::{Held, Obtained, Session, Want, Why, index};
 use crate::error::{Error, ErrorResponse, Result};
-use crate::terms::{GrantType, Identity};
+use crate::terms::{GrantType, Identity, StoreKind};
 use crate::token::TokenSet;
 use crate::wire::client_auth::ClientCredentials;
 use crate::wire::redact::Redactor;
@@ -23,20 +23,33 @@ const COURTESY: Duration = Duration::from_secs(1);
 pub(super) struct Recovered {
     /// The slot, as new as can be.
     pub(super) held: Option<Held>,
-    /// Why the store still won't take it: then the journal has the only copy.
-    pub(super) pending: Option<Error>,
+    /// What there was to recover.
+    pub(super) journal: Journaled,
 }
 
-/// What the server granted, and whether the store took it.
-pub(super) struct Granted {
-    pub(super) held: Held,
-    pub(super) unstored: Option<Error>,
+/// What an earlier process had left in the journal.
+pub(super) enum Journaled {
+    /// Nothing of use.
+    Nothing,
+    /// A request whose answer nobody has, or can read: its refresh token may be spent.
+    Unanswered,
+    /// An answer, which is in its place now.
+    Replayed,
+    /// An answer that the store still won't take: the journal has the only copy.
+    Pending(Error),
 }
+
+/// What becomes of a token that the store did not take.
+const IN_JOURNAL: &str = "it is kept in the journal, and the next run puts it in place";
 
 impl Session<'_> {
     /// The token of a slot, renewed first when it must be.
     pub(super) fn obtain(&self, slot: &Slot, want: Want<'_>) -> Result<Obtained> {
         let seen = self.read(slot)?;
+        if self.vault.keeps_nothing() && slot.identity == Identity::Client {
+            let tokens = self.fetch_client_token()?;
+            return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
+        }
         if let Some(fresh) = seen.as_ref().and_then(|held| self.fit(slot, held, want, None)) {
             return Ok(fresh);
         }
@@ -50,11 +63,7 @@ impl Session<'_> {
             (Attempt::Busy(pid), Some(live)) => {
                 let who = pid
                     .map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
-                self.report.warn(&format!(
-                    "{who} is renewing the token; until then this one serves, {}",
-                    self.life(&live.tokens)
-                ));
-                return Ok(live);
+                return Ok(self.serve_on(&live, &format!("{who} is still renewing the token")));
             }
             (Attempt::Busy(pid), None) => return Err(self.busy(pid)),
         };
@@ -66,61 +75,91 @@ impl Session<'_> {
 
     /// With the slot's lock: RECOVER, RE-READ, and ask the server if it must be.
     fn renew(&self, slot: &Slot, want: Want<'_>, seen: u64) -> Result<Obtained> {
-        let Recovered { held, pending } = self.recover(slot)?;
-        if let Some(error) = pending {
-            return self.hand_out_pending(slot, held.as_ref(), want, seen, error);
-        }
-        if let Some(fit) = held.as_ref().and_then(|held| self.fit(slot, held, want, Some(seen))) {
-            self.warn_if_short(&fit.tokens, want);
-            return Ok(fit);
-        }
+        let Recovered { held, journal } = self.recover(slot)?;
+        // An answer that waited in the journal may be old: it is judged as if it had been read.
+        let seen = match (&journal, &held) {
+            (Journaled::Replayed | Journaled::Pending(_), Some(held)) => held.record.generation,
+            _ => seen,
+        };
+        let fit = held.as_ref().and_then(|held| self.fit(slot, held, want, Some(seen)));
         let live = held.as_ref().and_then(|held| self.live(slot, held, want));
+        match (journal, fit, &live) {
+            // Nothing may be asked for before the only copy has found its place.
+            (Journaled::Pending(error), fit, _) => {
+                let Some(serves) = fit.or(live) else { return Err(error) };
+                self.warn_unstored(&error, IN_JOURNAL);
+                return Ok(serves);
+            }
+            (_, Some(fit), _) => {
+                self.warn_if_short(&fit.tokens, want);
+                return Ok(fit);
+            }
+            // A strict server takes the second use of a refresh token for a theft, and ends the
+            // access token with it: that waits until there is nothing to lose.
+            (Journaled::Unanswered, None, Some(live)) => {
+                return Ok(self.serve_on(live, "an earlier renewal got no answer"));
+            }
+            _ => {}
+        }
         let asked = match slot.identity {
             Identity::User => self.refresh(slot, held, live.is_some(), want),
             Identity::Client => self.ask_again(slot, held),
         };
-        match (asked, live) {
-            (Ok(granted), _) => {
-                if let Some(error) = granted.unstored {
-                    self.warn_unstored(slot, &error);
-                }
-                let tokens = granted
-                    .held
-                    .record
-                    .tokens
-                    .ok_or_else(|| Error::BadAnswer("no token was granted".to_owned()))?;
-                self.warn_if_short(&tokens, want);
-                Ok(Obtained { tokens, store: granted.held.store, made_here: true })
+        match asked {
+            Ok(granted) => {
+                let obtained = hand_out(granted)?;
+                self.warn_if_short(&obtained.tokens, want);
+                Ok(obtained)
             }
-            // What still lives is served, whatever became of its renewal.
-            (Err(error), Some(live))
-                if error.is_transient() || matches!(error, Error::LoginRequired { .. }) =>
-            {
-                self.report.warn(&format!(
-                    "the token could not be renewed: {}; it serves on, {}",
-                    error.sentence(),
-                    self.life(&live.tokens)
-                ));
-                Ok(live)
-            }
-            // Where locks don't reach, another process may have won.
-            (Err(error @ Error::LoginRequired { .. }), None) => {
-                let again = self.read(slot)?;
-                again.and_then(|held| self.fit(slot, &held, want, Some(seen))).ok_or(error)
-            }
-            (Err(error), _) => Err(error),
+            Err(error) => self.fall_back(slot, want, seen, live, error),
         }
+    }
+
+    /// After a renewal that failed: what another process has won, or what still lives.
+    fn fall_back(
+        &self,
+        slot: &Slot,
+        want: Want<'_>,
+        seen: u64,
+        live: Option<Obtained>,
+        error: Error,
+    ) -> Result<Obtained> {
+        let refused = matches!(error, Error::LoginRequired { .. });
+        // Locks don't reach everywhere.
+        if refused
+            && let Ok(Some(held)) = self.read(slot)
+            && let Some(fit) = self.fit(slot, &held, want, Some(seen))
+        {
+            return Ok(fit);
+        }
+        match live {
+            Some(live) if refused || error.is_transient() => {
+                let why = format!("the token could not be renewed: {}", error.sentence());
+                Ok(self.serve_on(&live, &why))
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// A token that is due, but lives.
+    fn serve_on(&self, live: &Obtained, why: &str) -> Obtained {
+        self.report
+            .warn(&format!("{why}; the present token serves on, {}", self.life(&live.tokens)));
+        live.clone()
     }
 
     /// The token, where it fits what is wanted. `seen` is the generation that was read before the lock.
     fn fit(&self, slot: &Slot, held: &Held, want: Want<'_>, seen: Option<u64>) -> Option<Obtained> {
         let tokens = self.usable(slot, held)?;
         let now = (self.clock)();
-        let newer = seen.is_some_and(|seen| held.record.generation > seen) && tokens.lives(now);
+        // Whatever its life: to ask once more would bring no more of it.
+        let newer = seen.is_some_and(|seen| held.record.generation > seen);
         let fits = match want.why {
             Why::Life => newer || tokens.is_fresh(now, want.min_ttl),
             Why::Forced => newer,
-            Why::Refused(refused) => tokens.access_token != *refused && tokens.lives(now),
+            Why::Refused(refused) => {
+                tokens.access_token != *refused && (newer || tokens.lives(now))
+            }
         };
         fits.then(|| Obtained { tokens: tokens.clone(), store: held.store, made_here: false })
     }
@@ -133,7 +172,7 @@ impl Session<'_> {
     }
 
     /// The tokens, where they were asked for as the profile would ask now.
-    fn usable<'h>(&self, slot: &Slot, held: &'h Held) -> Option<&'h TokenSet> {
+    pub(super) fn usable<'h>(&self, slot: &Slot, held: &'h Held) -> Option<&'h TokenSet> {
         held.tokens().filter(|tokens| tokens.asked.conflict(&self.asked(slot)).is_none())
     }
 
@@ -144,53 +183,43 @@ impl Session<'_> {
 
     /// RECOVER: puts in place what an earlier process was given and could not store.
     pub(super) fn recover(&self, slot: &Slot) -> Result<Recovered> {
-        let held = self.read(slot)?;
-        if slot.identity == Identity::Client {
-            return Ok(Recovered { held, pending: None });
+        match self.read(slot)? {
+            Some(held) if slot.identity == Identity::User => self.recover_journal(slot, held),
+            // A machine has no journal, and without its record nobody can open one.
+            held => Ok(Recovered { held, journal: Journaled::Nothing }),
         }
+    }
+
+    /// RECOVER, for a record that was read.
+    ///
+    /// A journal that can't be removed is no error: its generation says that it is old.
+    pub(super) fn recover_journal(&self, slot: &Slot, mut held: Held) -> Result<Recovered> {
         let path = self.journal_path(slot);
-        let Some(mut held) = held else {
-            // Without its record nobody can open a journal any more.
-            journal::remove(&path)?;
-            return Ok(Recovered { held: None, pending: None });
-        };
         let (intent, answer) = match journal::read(&path, &held.record.journal_key)? {
-            Found::Nothing => return Ok(Recovered { held: Some(held), pending: None }),
+            Found::Nothing => {
+                return Ok(Recovered { held: Some(held), journal: Journaled::Nothing });
+            }
             Found::Unanswered => {
-                journal::remove(&path)?;
-                return Ok(Recovered { held: Some(held), pending: None });
+                return Ok(Recovered { held: Some(held), journal: Journaled::Unanswered });
             }
             Found::Answered(found) => *found,
         };
         let adopted = adopt(&intent, &answer, &self.profile.response, &Redactor::new([]));
-        let (Ok(tokens), true) = (adopted, intent.generation > held.newest()) else {
-            journal::remove(&path)?;
-            return Ok(Recovered { held: Some(held), pending: None });
+        let journal = match adopted {
+            _ if intent.generation <= held.newest() => Journaled::Nothing,
+            Ok(tokens) => {
+                let (generation, tokens) = (intent.generation, Some(tokens));
+                held.record = Record { generation, tokens, ..held.record };
+                self.write(slot, &held).map_or_else(Journaled::Pending, |()| Journaled::Replayed)
+            }
+            // It may be read once the profile is mended.
+            Err(Error::BadAnswer(_)) => Journaled::Unanswered,
+            Err(_) => Journaled::Nothing,
         };
-        held.record = Record { generation: intent.generation, tokens: Some(tokens), ..held.record };
-        let pending = self.write(slot, &held).err();
-        if pending.is_none() {
-            journal::remove(&path)?;
+        if matches!(journal, Journaled::Nothing | Journaled::Replayed) {
+            let _ = journal::remove(&path);
         }
-        Ok(Recovered { held: Some(held), pending })
-    }
-
-    /// The journal holds the only copy: its token is handed out, and nothing may be asked for.
-    fn hand_out_pending(
-        &self,
-        slot: &Slot,
-        held: Option<&Held>,
-        want: Want<'_>,
-        seen: u64,
-        error: Error,
-    ) -> Result<Obtained> {
-        let fit = held.and_then(|held| {
-            self.fit(slot, held, want, Some(seen)).or_else(|| self.live(slot, held, want))
-        });
-        if fit.is_some() {
-            self.warn_unstored(slot, &error);
-        }
-        fit.ok_or(error)
+        Ok(Recovered { held: Some(held), journal })
     }
 
     /// A user's token is renewed by its refresh token.
@@ -200,7 +229,7 @@ impl Session<'_> {
         held: Option<Held>,
         lives: bool,
         want: Want<'_>,
-    ) -> Result<Granted> {
+    ) -> Result<Held> {
         let conflict = held
             .as_ref()
             .and_then(Held::tokens)
@@ -253,52 +282,46 @@ impl Session<'_> {
         intent: &Intent,
         request: &TokenRequest,
         repeats: bool,
-    ) -> Result<Granted> {
+    ) -> Result<Held> {
         let credentials = self.credentials()?;
         let path = self.journal_path(slot);
         let record_len = held.record.to_bytes()?.expose().len();
         let key = held.record.journal_key.clone();
         let mut journal = Journal::begin(&path, &key, intent, record_len)?;
-        let reserved = self
-            .vault
+        // An intent that can't be removed is overwritten by the next.
+        let forget = || drop(journal::remove(&path));
+        self.vault
             .open(held.store)
-            .and_then(|store| store.reserve(&slot.name(), 4 * record_len.max(16 * 1024)));
-        if let Err(error) = reserved {
-            journal::remove(&path)?;
-            return Err(error);
-        }
+            .and_then(|store| store.reserve(&slot.name(), 4 * record_len.max(16 * 1024)))
+            .inspect_err(|_| forget())?;
         let critical = Critical::begin();
-        let sent = self.send(request, &credentials, repeats);
-        let answer = match sent {
-            Ok(answer) => answer,
-            Err(error) => {
-                journal::remove(&path)?;
-                return Err(error);
+        let answer = self.send(request, &credentials, repeats).inspect_err(|error| {
+            if intent.refresh_token.is_none() || !may_have_arrived(error) {
+                forget();
             }
-        };
+        })?;
         let committed = journal.commit(&key, &answer);
+        self.exchange.tell(&answer.response, request, &self.profile.request, &credentials);
         let redactor = request.redactor(&self.profile.request, &credentials);
-        let tokens = match adopt(intent, &answer, &self.profile.response, &redactor) {
-            Ok(tokens) => tokens,
-            // A grant that can't be read yet may be read once the profile is mended.
-            Err(error @ Error::BadAnswer(_)) if answer.response.is_success() => return Err(error),
-            Err(error) => {
-                journal::remove(&path)?;
-                return Err(error);
-            }
-        };
+        let tokens =
+            adopt(intent, &answer, &self.profile.response, &redactor).inspect_err(|error| {
+                // A grant that can't be read yet may be read once the profile is mended.
+                if !(matches!(error, Error::BadAnswer(_)) && answer.response.is_success()) {
+                    forget();
+                }
+            })?;
         held.record = Record { generation: intent.generation, tokens: Some(tokens), ..held.record };
-        let unstored = self.write(slot, &held).err();
-        if unstored.is_none() {
-            journal::remove(&path)?;
-        } else if let Err(error) = committed {
-            self.report.warn(&format!(
-                "the journal {} could not be written either: {error}",
-                path.display()
-            ));
+        match (self.write(slot, &held), committed) {
+            (Ok(()), _) => forget(),
+            (Err(error), Ok(())) => self.warn_unstored(&error, IN_JOURNAL),
+            (Err(error), Err(journal)) => {
+                let lost =
+                    format!("nor could the journal be written ({journal}): this is its only copy");
+                self.warn_unstored(&error, &lost);
+            }
         }
         drop(critical);
-        Ok(Granted { held, unstored })
+        Ok(held)
     }
 
     /// SEND: once, or once more where the answer was lost.
@@ -309,24 +332,31 @@ impl Session<'_> {
         repeats: bool,
     ) -> Result<Answer> {
         let endpoint = self.profile.token_endpoint()?;
-        let once = || self.exchange.send(request, endpoint, &self.profile.request, credentials);
-        let response = match once() {
+        let once = || {
+            // The server counts a token's life from when it answers, which is no earlier.
+            let obtained_at = (self.clock)();
+            self.exchange
+                .send(request, endpoint, &self.profile.request, credentials)
+                .map(|response| Answer { obtained_at, response })
+        };
+        match once() {
             Err(Error::Network { sent: true, .. }) if repeats => once(),
             other => other,
-        }?;
-        Ok(Answer { obtained_at: (self.clock)(), response })
+        }
     }
 
     /// A machine's token is asked for anew; where the store fails, only the next process asks again.
-    fn ask_again(&self, slot: &Slot, held: Option<Held>) -> Result<Granted> {
+    fn ask_again(&self, slot: &Slot, held: Option<Held>) -> Result<Held> {
         let mut held = match held {
             Some(held) => held,
             None => self.new_held(slot)?,
         };
         let (tokens, generation) = (self.fetch_client_token()?, held.newest() + 1);
         held.record = Record { generation, tokens: Some(tokens), ..held.record };
-        let unstored = self.write(slot, &held).err();
-        Ok(Granted { held, unstored })
+        if let Err(error) = self.write(slot, &held) {
+            self.warn_unstored(&error, "the next run asks for another");
+        }
+        Ok(held)
     }
 
     /// A place in the remembered store, else in the preferred one, for a slot without a record.
@@ -346,8 +376,6 @@ impl Session<'_> {
         self.profile.require(GrantType::ClientCredentials)?;
         let asked = self.profile.asked(Identity::Client);
         let request = TokenRequest::client_credentials(&asked.scope);
-        let credentials = self.credentials()?;
-        let answer = self.send(&request, &credentials, true)?;
         let intent = Intent {
             generation: 0,
             grant_type: GrantType::ClientCredentials,
@@ -356,12 +384,21 @@ impl Session<'_> {
             refresh_token: None,
             id_token: None,
         };
-        adopt(
-            &intent,
-            &answer,
-            &self.profile.response,
-            &request.redactor(&self.profile.request, &credentials),
-        )
+        self.exchange_unstored(&intent, &request, true)
+    }
+
+    /// SEND alone, where nothing is to be kept.
+    pub(super) fn exchange_unstored(
+        &self,
+        intent: &Intent,
+        request: &TokenRequest,
+        repeats: bool,
+    ) -> Result<TokenSet> {
+        let credentials = self.credentials()?;
+        let answer = self.send(request, &credentials, repeats)?;
+        self.exchange.tell(&answer.response, request, &self.profile.request, &credentials);
+        let redactor = request.redactor(&self.profile.request, &credentials);
+        adopt(intent, &answer, &self.profile.response, &redactor)
     }
 
     pub(super) fn login_required(&self, because: &str) -> Error {
@@ -388,14 +425,23 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn warn_unstored(&self, slot: &Slot, error: &Error) {
-        let kept = match slot.identity {
-            Identity::User => "it is kept in the journal, and the next run puts it in place",
-            Identity::Client => "the next run asks for another",
-        };
-        self.report
-            .warn(&format!("the new token could not be stored: {}; {kept}", error.sentence()));
+    fn warn_unstored(&self, error: &Error, kept: &str) {
+        let error = error.sentence();
+        self.report.warn(&format!("the new token could not be stored: {error}; {kept}"));
     }
+}
+
+/// What this process was granted just now.
+pub(super) fn hand_out(granted: Held) -> Result<Obtained> {
+    let Held { store, record, .. } = granted;
+    let tokens = record.tokens;
+    let tokens = tokens.ok_or_else(|| Error::BadAnswer("no token was granted".to_owned()))?;
+    Ok(Obtained { tokens, store, made_here: true })
+}
+
+/// Whether the server may have carried out a request whose answer is lost.
+const fn may_have_arrived(error: &Error) -> bool {
+    matches!(error, Error::Network { sent: true, .. } | Error::BadAnswer(_))
 }
 
 /// Whether a refusal means that the refresh token is dead; some servers say so without a word.

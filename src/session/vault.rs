@@ -70,6 +70,12 @@ impl<'a> Vault<'a> {
         }
     }
 
+    /// Whether nothing is to be kept.
+    #[must_use]
+    pub const fn keeps_nothing(&self) -> bool {
+        matches!(self.named, Some(StoreKind::None))
+    }
+
     /// The store that a login writes to: the one that is named, else the one that is remembered.
     #[must_use]
     pub fn target(&self, entry: Option<&IndexEntry>) -> StoreKind {

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use url::form_urlencoded::byte_serialize;
 
+use super::redact::MASK;
 use crate::error::{Error, Result};
 use crate::profile::dialect::BasicEncoding;
 use crate::secret::Secret;
@@ -57,7 +58,7 @@ impl ClientCredentials {
     pub fn redacted(&self) -> Self {
         Self {
             client_id: self.client_id.clone(),
-            secret: Some(Secret::from(super::transcript::MASK)),
+            secret: Some(Secret::from(MASK)),
             method: self.method,
         }
     }

@@ -28,7 +28,21 @@ pub fn claims(token: &str) -> Option<Map<String, Value>> {
 /// The claim `exp` in seconds since 1970; a fraction is dropped (RFC 7519 section 2).
 #[must_use]
 pub fn expiry(token: &str) -> Option<i64> {
-    super::response::seconds(claims(token)?.get("exp")?)
+    seconds(claims(token)?.get("exp")?)
+}
+
+/// Whole seconds, of a number or of a string that holds one; what is out of range goes to its end.
+#[expect(clippy::cast_possible_truncation, reason = "a float becomes the nearest i64")]
+pub(super) fn seconds(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|f| f as i64)),
+        Value::String(text) => {
+            let text = text.trim();
+            let float = || text.parse().ok().filter(|f: &f64| f.is_finite()).map(|f| f as i64);
+            text.parse().ok().or_else(float)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,17 @@
 //! Keeps secrets, and characters that play tricks on a terminal, out of what is shown.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 
+use crate::escape::escape;
 use crate::secret::Secret;
+
+/// What stands for a secret in a request that is shown.
+pub(super) const MASK: &str = "***";
+
+/// Whether the value of an extra parameter is no secret (RFC 8707 and its forerunner).
+pub(super) fn is_public(name: &str) -> bool {
+    matches!(name, "audience" | "resource")
+}
 
 /// What stands in a text where a secret was.
 const GAP: &str = "[redacted]";
@@ -65,18 +73,28 @@ impl Redactor {
         clean
     }
 
+    /// The beginning of a text of any length, scrubbed.
+    ///
+    /// To be called before anything else is done to the text: what has been trimmed, split or
+    /// folded may hold a secret that is no longer recognised.
+    #[must_use]
+    pub fn beginning(&self, text: &str) -> String {
+        if text.len() <= LONGEST {
+            return self.scrub(text);
+        }
+        let end = (0..=LONGEST).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let mut clean = self.scrub(&text[..end]);
+        // The cut may have left the beginning of a secret: less than a run, each byte of which
+        // may be escaped with up to eight characters.
+        let tail = clean.char_indices().rev().nth(8 * RUN).map_or(0, |(at, _)| at);
+        clean.truncate(tail);
+        clean
+    }
+
     /// A foreign text made fit to be shown on one line: scrubbed, escaped, of bounded length.
     #[must_use]
     pub fn show(&self, text: &str, max: usize) -> String {
-        if text.len() <= LONGEST {
-            return escape_controls(&self.scrub(text), max);
-        }
-        let end = (0..=LONGEST).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        let clean = self.scrub(&text[..end]);
-        // The cut may have left the beginning of a secret: less than a run, each byte of which
-        // may be escaped with up to eight characters.
-        let whole = clean.chars().count().saturating_sub(8 * RUN);
-        escape_controls(&clean, max.min(whole))
+        brief(&self.beginning(text), max)
     }
 }
 
@@ -202,45 +220,14 @@ impl View {
     }
 }
 
-/// The text with every control character escaped, also those that reorder or hide what a
-/// terminal shows; at most `max` characters of the original, then an ellipsis.
+/// At most `max` characters of the text, and an ellipsis where there are more; then made safe for a
+/// terminal.
 #[must_use]
-pub fn escape_controls(text: &str, max: usize) -> String {
-    let mut shown = String::with_capacity(text.len().min(max));
-    for (seen, c) in text.chars().enumerate() {
-        if seen == max {
-            shown.push('…');
-            break;
-        }
-        match c {
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            '\t' => shown.push_str("\\t"),
-            c if c.is_control() || is_format(c) => {
-                // Writing to a String can't fail.
-                let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
-            }
-            c => shown.push(c),
-        }
+pub fn brief(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…", escape(&text[..end])),
+        None => escape(text).into_owned(),
     }
-    shown
-}
-
-/// Characters without a look of their own that change the look of others: marks and overrides of
-/// direction, zero widths, separators of lines, tags.
-const fn is_format(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
 }
 
 #[cfg(test)]
@@ -300,6 +287,7 @@ mod tests {
     fn a_cut_inside_a_character_hides_the_whole_character() {
         let hide = redactor(&["éééééééééééééééé"]);
         assert_eq!(hide.scrub("xééééééééé|"), "x[redacted]|");
+        assert_eq!(hide.scrub("x©éééééééé|"), "x[redacted]|");
         assert_eq!(hide.scrub("%A9éééééééé"), "[redacted]");
     }
 
@@ -312,13 +300,18 @@ mod tests {
     }
 
     #[test]
-    fn shown_text_cannot_move_the_cursor_or_reorder_itself() {
-        assert_eq!(
-            escape_controls("a\x1b[2Jb\u{9b}c\r\n\t\0\x7f\u{202e}\u{2066}\u{200b}é", 100),
-            "a\\u{1b}[2Jb\\u{9b}c\\r\\n\\t\\u{0}\\u{7f}\\u{202e}\\u{2066}\\u{200b}é"
-        );
-        assert_eq!(escape_controls("éééé", 4), "éééé");
-        assert_eq!(escape_controls("ééééé", 4), "éééé…");
+    fn what_is_brief_is_cut_between_characters_and_escaped() {
+        assert_eq!(brief("éééé", 4), "éééé");
+        assert_eq!(brief("ééééé", 4), "éééé…");
+        assert_eq!(brief("\x1b[2J\u{202e}x", 5), "\\u{1b}[2J\\u{202e}…");
+    }
+
+    #[test]
+    fn a_huge_text_is_not_cut_in_the_middle_of_a_secret() {
+        let secret = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI";
+        let cut = LONGEST % secret.len();
+        assert!((1..RUN).contains(&cut), "the cut leaves less than a run");
+        assert_eq!(redactor(&[secret]).show(&secret.repeat(1000), 500), "");
     }
 
     #[test]

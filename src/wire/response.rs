@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
-use super::redact::Redactor;
+use super::redact::{Redactor, brief};
 use super::{HttpResponse, jwt};
 use crate::error::{Error, ErrorResponse, Result};
 use crate::profile::dialect::ResponseDialect;
@@ -114,7 +114,7 @@ fn tokens(
     };
     let access_token = access_token(member(&dialect.access_token, "/access_token"), dialect)?;
     let token_type = token_type(member(&dialect.token_type, "/token_type"), redactor)?;
-    let expires_in = member(&dialect.expires_in, "/expires_in").as_ref().and_then(seconds);
+    let expires_in = member(&dialect.expires_in, "/expires_in").as_ref().and_then(jwt::seconds);
     let refresh_token = member(&dialect.refresh_token, "/refresh_token").and_then(secret);
     let id_token = member(&dialect.id_token, "/id_token").and_then(secret);
     let scope = member(&dialect.scope, "/scope")
@@ -165,20 +165,6 @@ fn token_type(value: Option<Value>, redactor: &Redactor) -> Result<Option<String
 fn secret(value: Value) -> Option<Secret> {
     match value {
         Value::String(text) if !text.is_empty() => Some(Secret::new(text)),
-        _ => None,
-    }
-}
-
-/// Whole seconds, of a number or of a string that holds one; what is out of range goes to its end.
-#[expect(clippy::cast_possible_truncation, reason = "a float becomes the nearest i64")]
-pub(super) fn seconds(value: &Value) -> Option<i64> {
-    match value {
-        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|f| f as i64)),
-        Value::String(text) => {
-            let text = text.trim();
-            let float = || text.parse().ok().filter(|f: &f64| f.is_finite()).map(|f| f as i64);
-            text.parse().ok().or_else(float)
-        }
         _ => None,
     }
 }
@@ -243,7 +229,7 @@ pub(super) fn members(response: &HttpResponse) -> Result<Map<String, Value>, NoM
 
 /// The members of a form; one that isn't called a form must look like one.
 fn form_members(response: &HttpResponse, body: &[u8]) -> Option<Map<String, Value>> {
-    let kind = media_type(response);
+    let kind = media_type(response.content_type.as_deref().unwrap_or_default());
     let called_so = kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
     if !called_so && !kind.is_empty() && !kind.eq_ignore_ascii_case("text/plain") {
         return None;
@@ -338,8 +324,9 @@ fn refused(response: &HttpResponse, redactor: &Redactor) -> ErrorResponse {
 }
 
 fn unavailable(response: &HttpResponse, redactor: &Redactor) -> Error {
-    let ErrorResponse { status, error, description, uri: _ } = refused(response, redactor);
-    let said: Vec<String> = error.into_iter().chain(description).collect();
+    let ErrorResponse { status, error, description, uri } = refused(response, redactor);
+    let uri = uri.map(|uri| format!("see {uri}"));
+    let said: Vec<String> = [error, description, uri].into_iter().flatten().collect();
     Error::Unavailable {
         message: format!("the server can't answer now (status {status}): {}", said.join(": ")),
         status,
@@ -348,9 +335,10 @@ fn unavailable(response: &HttpResponse, redactor: &Redactor) -> Error {
 }
 
 fn redirected(response: &HttpResponse, redactor: &Redactor) -> String {
-    let url = response.location.as_deref().and_then(|location| Url::parse(location).ok());
+    let location = response.location.as_deref().map(|location| redactor.beginning(location));
+    let url = location.and_then(|location| Url::parse(&location).ok());
     let to = match url.as_ref().and_then(Url::host_str) {
-        Some(host) => redactor.show(host, 100),
+        Some(host) => brief(host, 100),
         None => "another place".to_owned(),
     };
     format!(
@@ -362,51 +350,40 @@ fn redirected(response: &HttpResponse, redactor: &Redactor) -> String {
 
 /// A page that is no answer, in a few words: type, size, and its title or first line.
 pub(super) fn page(response: &HttpResponse, redactor: &Redactor) -> String {
-    let body = response.body.expose();
-    let body = String::from_utf8_lossy(&body[..body.len().min(8 * 1024)]);
+    let body = redactor.beginning(&String::from_utf8_lossy(response.body.expose()));
     let body = body.trim();
-    if body.is_empty() {
-        return "an empty answer".to_owned();
-    }
-    let line = match body.as_bytes()[0] {
-        b'<' => title(body),
+    let line = match body.bytes().next() {
+        None => return "an empty answer".to_owned(),
+        Some(b'<') => title(body),
         // JSON without an error may hold anything.
-        b'{' | b'[' => None,
-        _ => body.lines().next().map(str::to_owned),
+        Some(b'{' | b'[') => None,
+        Some(_) => body.lines().next(),
     };
-    let line = line.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-    match line.filter(|line| !line.is_empty()) {
-        Some(line) => format!("{}: {}", media(response, redactor), redactor.show(&line, 120)),
-        None => media(response, redactor),
-    }
+    let line = line.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    let media = media(response, redactor);
+    if line.is_empty() { media } else { format!("{media}: {}", brief(&line, 120)) }
 }
 
 /// The text of the first `<title>`.
-fn title(page: &str) -> Option<String> {
+fn title(page: &str) -> Option<&str> {
     let lower = page.to_ascii_lowercase();
     let tag = lower.find("<title")?;
     let from = tag + lower[tag..].find('>')? + 1;
     let to = from + lower[from..].find("</title")?;
-    Some(page[from..to].to_owned())
+    Some(&page[from..to])
 }
 
 /// `Content-Type` without its parameters.
-fn media_type(response: &HttpResponse) -> &str {
-    response
-        .content_type
-        .as_deref()
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
+fn media_type(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
 }
 
 /// An answer's type and size.
 fn media(response: &HttpResponse, redactor: &Redactor) -> String {
-    let kind = match media_type(response) {
+    let content_type = redactor.beginning(response.content_type.as_deref().unwrap_or_default());
+    let kind = match media_type(&content_type) {
         "" => "no content type".to_owned(),
-        kind => redactor.show(kind, 60),
+        kind => brief(kind, 60),
     };
     format!("{kind}, {} bytes", response.body.expose().len())
 }

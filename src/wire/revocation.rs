@@ -26,7 +26,7 @@ pub fn encode(
         method: Method::Post,
         endpoint: endpoint.clone(),
         query: None,
-        headers: headers(content_type, auth.authorization, dialect)?,
+        headers: headers(content_type, auth.authorization, dialect),
         body: Some(body),
     })
 }

@@ -6,18 +6,13 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::client_auth::ClientCredentials;
-use super::redact::{Redactor, escape_controls};
+use super::redact::{MASK, Redactor, brief, is_public};
 use super::request::{TokenRequest, encode};
 use super::response::{members, page};
 use super::{HttpRequest, HttpResponse};
 use crate::error::Result;
+use crate::escape::escape;
 use crate::profile::dialect::RequestDialect;
-
-/// What stands for a secret in a request that is shown.
-pub(crate) const MASK: &str = "***";
-
-/// Extra parameters whose values are no secrets (RFC 8707 and its forerunners).
-pub(super) const PUBLIC: [&str; 2] = ["audience", "resource"];
 
 /// Members of an answer whose values are no secrets.
 const HARMLESS: [&str; 8] = [
@@ -73,7 +68,7 @@ pub fn request(
 
 fn masked(pairs: &[(String, String)]) -> Vec<(String, String)> {
     let mask = |(name, value): &(String, String)| {
-        let shown = if PUBLIC.contains(&name.as_str()) { value } else { MASK };
+        let shown = if is_public(name) { value } else { MASK };
         (name.clone(), shown.to_owned())
     };
     pairs.iter().map(mask).collect()
@@ -96,13 +91,13 @@ fn text(request: &HttpRequest) -> Transcript {
         let value = match value.expose().split_once(' ') {
             // Base64 of a mask tells nobody anything.
             Some((scheme, _)) if name == "Authorization" => format!("{scheme} {MASK}"),
-            _ => escape_controls(value.expose(), usize::MAX),
+            _ => escape(value.expose()).into_owned(),
         };
         let _ = writeln!(head, "{name}: {value}");
     }
     let mut body = String::new();
     if let Some(bytes) = &request.body {
-        body = escape_controls(&String::from_utf8_lossy(bytes.expose()), usize::MAX);
+        body = escape(&String::from_utf8_lossy(bytes.expose())).into_owned();
         body.push('\n');
     }
     Transcript { head, body }
@@ -147,19 +142,32 @@ fn object(members: &Map<String, Value>, redactor: &Redactor) -> String {
     const MOST: usize = 50;
     let mut text = String::from("{\n");
     for (name, value) in members.iter().take(MOST) {
-        let value = if HARMLESS.contains(&name.as_str()) && !value.is_object() {
-            redactor.show(&value.to_string(), 500)
+        let shown = if HARMLESS.contains(&name.as_str()) {
+            brief(&harmless(value, redactor), 500)
         } else {
             kind(value)
         };
-        let name = Value::from(name.as_str()).to_string();
-        let _ = writeln!(text, "  {}: {value}", redactor.show(&name, 100));
+        let name = Value::from(redactor.beginning(name)).to_string();
+        let _ = writeln!(text, "  {}: {shown}", brief(&name, 100));
     }
     if members.len() > MOST {
         let _ = writeln!(text, "  … {} more", members.len() - MOST);
     }
     text.push('}');
     text
+}
+
+/// A value as JSON; what is scrubbed are its texts, before JSON escapes them once more.
+fn harmless(value: &Value, redactor: &Redactor) -> String {
+    match value {
+        Value::String(text) => Value::from(redactor.beginning(text)).to_string(),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| harmless(item, redactor)).collect();
+            format!("[{}]", items.join(","))
+        }
+        Value::Object(_) => kind(value),
+        scalar => redactor.scrub(&scalar.to_string()),
+    }
 }
 
 fn kind(value: &Value) -> String {

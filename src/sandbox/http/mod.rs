@@ -129,11 +129,14 @@ mod tests {
         // A refusal that leaves a small body unread.
         let three = request("POST /standard/nothing", &[], "abc");
         connection.get_mut().write_all((one + &two + &three).as_bytes()).expect("sent");
+        let head_only = request("HEAD /standard/whoami", &[&bearer], "");
+        connection.get_mut().write_all(head_only.as_bytes()).expect("sent");
         for status in [200, 200, 404] {
             let reply = read(&mut connection, true).expect("an answer");
             assert_eq!(reply.status, status);
             assert!(status == 404 || reply.json()["body_bytes"] == 3);
         }
+        assert_eq!(read(&mut connection, false).map(|reply| reply.status), Some(200));
         let last = request("GET /standard/nothing", &["Connection: close"], "");
         connection.get_mut().write_all(last.as_bytes()).expect("sent");
         let reply = read(&mut connection, true).expect("an answer");
@@ -156,6 +159,15 @@ mod tests {
         connection.get_mut().write_all(head("X: y").as_bytes()).expect("sent");
         let refused = read(&mut connection, true).expect("an answer");
         assert_eq!((refused.status, refused.header("connection")), (401, Some("close")));
+    }
+
+    #[test]
+    fn a_refusal_reaches_a_client_that_is_still_sending() {
+        let (sandbox, _) = sandbox();
+        let large = "x".repeat(20_000_000);
+        for body in [&large, &large[..100_000]] {
+            assert_eq!(send(&sandbox, request("PUT /standard/echo", &[], body)).status, 401);
+        }
     }
 
     #[test]
