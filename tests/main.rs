@@ -8,5 +8,6 @@ mod support;
 #[cfg(target_os = "linux")]
 mod curl_gate;
 mod docs;
+mod renewal;
 mod store;
 mod wire;

@@ -25,6 +25,8 @@ pub struct Recorded {
     pub head: Secret,
     /// The body, freed of its transfer coding; empty where it was too long.
     pub body: Secret<Vec<u8>>,
+    /// The tokens that were made for it, even where a fault took the answer away.
+    pub issued: Vec<Secret>,
 }
 
 /// What came of a token request.
@@ -107,7 +109,8 @@ impl Record {
     }
 }
 
-const fn size(request: &Recorded) -> usize {
+fn size(request: &Recorded) -> usize {
+    let issued: usize = request.issued.iter().map(|token| token.expose().len()).sum();
     // The target stands a second time in the head.
-    size_of::<Recorded>() + 2 * request.head.expose().len() + request.body.expose().len()
+    size_of::<Recorded>() + 2 * request.head.expose().len() + request.body.expose().len() + issued
 }

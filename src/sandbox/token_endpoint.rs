@@ -11,6 +11,7 @@ use super::provider::{Grant, Member, Provider};
 use super::record::{Outcome, Recorded};
 use super::refusal::Refusal;
 use super::{Credentials, Shared, State, client_auth};
+use crate::secret::Secret;
 
 /// The longest body of a token request.
 const LONGEST: u64 = 64 * 1024;
@@ -32,12 +33,12 @@ pub(super) fn serve(
 
     let mut state = shared.lock();
     let fault = state.behaviour.strike();
-    let (outcome, answer) = match &fault {
-        Some(fault) if !fault.after_grant => (Outcome::Struck, None),
+    let (outcome, answer, issued) = match &fault {
+        Some(fault) if !fault.after_grant => (Outcome::Struck, None, Vec::new()),
         _ => {
-            let (outcome, answer) =
+            let (outcome, answer, issued) =
                 decide(&mut state, &shared.credentials, provider, head, parameters)?;
-            (outcome, Some(answer))
+            (outcome, Some(answer), issued)
         }
     };
     state.record.add(Recorded {
@@ -48,6 +49,7 @@ pub(super) fn serve(
         target: head.target.clone(),
         head: head.raw.clone(),
         body: body.unwrap_or_default(),
+        issued,
     });
     let delay = state.behaviour.delay;
     drop(state);
@@ -66,23 +68,30 @@ fn decide(
     provider: Provider,
     head: &Head,
     parameters: Result<Parameters, Refusal>,
-) -> io::Result<(Outcome, Answer)> {
+) -> io::Result<(Outcome, Answer, Vec<Secret>)> {
     let granted = parameters.and_then(|parameters| {
         client_auth::authenticate(provider.dialect(), head, &parameters, credentials)?;
         grant::carry_out(state, credentials, provider, &parameters)
     });
     match granted {
-        Ok(granted) => Ok((Outcome::Granted, issue(state, credentials, &granted)?)),
+        Ok(granted) => {
+            let (answer, issued) = issue(state, credentials, &granted)?;
+            Ok((Outcome::Granted, answer, issued))
+        }
         Err(refusal) => {
             let answer = refusal.answer(provider.dialect());
             let Refusal { error, description, .. } = refusal;
-            Ok((Outcome::Refused { error, description }, answer))
+            Ok((Outcome::Refused { error, description }, answer, Vec::new()))
         }
     }
 }
 
 /// Makes the tokens, notes them, and tells them as the document shows it.
-fn issue(state: &mut State, credentials: &Credentials, granted: &Granted) -> io::Result<Answer> {
+fn issue(
+    state: &mut State,
+    credentials: &Credentials,
+    granted: &Granted,
+) -> io::Result<(Answer, Vec<Secret>)> {
     let Granted { grant, session, scope } = granted;
     let dialect = session.provider.dialect();
     let State { behaviour, ledger, .. } = state;
@@ -117,7 +126,8 @@ fn issue(state: &mut State, credentials: &Credentials, granted: &Granted) -> io:
         }
         Member::Scope => (!scope.is_empty()).then(|| ("scope", scope.into())),
     });
-    Ok(dialect.answer(200, &members.collect::<Vec<_>>()))
+    let answer = dialect.answer(200, &members.collect::<Vec<_>>());
+    Ok((answer, [access_token].into_iter().chain(refresh_token).collect()))
 }
 
 #[cfg(test)]
@@ -159,7 +169,7 @@ mod tests {
     fn every_request_is_recorded_as_it_came() {
         let sandbox = sandbox();
         let sent = token_request(Provider::Standard, BY_CLIENT);
-        send(&sandbox, &sent);
+        let token = send(&sandbox, &sent).member("access_token");
         refresh(&sandbox, Provider::Standard, "unknown");
         send(&sandbox, request("PUT /standard/token", &[], ""));
         let [granted, refused, other] = &sandbox.requests()[..] else { panic!("three requests") };
@@ -171,6 +181,7 @@ mod tests {
             (granted.grant, &granted.outcome),
             (Some(Grant::ClientCredentials), &Outcome::Granted)
         );
+        assert_eq!((&granted.issued[..], &refused.issued[..]), (&[token.into()][..], &[][..]));
         let error = "invalid_grant";
         let description = "the refresh token is unknown".to_owned();
         assert_eq!(refused.outcome, Outcome::Refused { error, description });

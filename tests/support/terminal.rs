@@ -22,7 +22,7 @@ impl<'a> Run<'a> {
     /// Starts the command at a terminal so many columns wide; `script` of util-linux lends it.
     pub fn terminal(self, columns: u16) -> Terminal<'a> {
         let words =
-            [self.test.program.as_os_str()].into_iter().chain(self.args.iter().map(|arg| &**arg));
+            [self.program.as_os_str()].into_iter().chain(self.args.iter().map(|arg| &**arg));
         let words: Vec<_> = words.map(quoted).collect();
         let line = format!("stty rows 50 cols {columns} && exec {}", words.join(" "));
         let mut command = self.command("script");
