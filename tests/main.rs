@@ -8,6 +8,8 @@ mod support;
 #[cfg(target_os = "linux")]
 mod curl_gate;
 mod docs;
+mod model;
+#[cfg(target_os = "linux")]
 mod renewal;
 mod store;
 mod wire;
