@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use oauthctl::sandbox::Sandbox;
 use tempfile::TempDir;
 
 pub mod child;
@@ -12,11 +13,16 @@ mod files;
 #[cfg(target_os = "linux")]
 pub mod keyring;
 mod outcome;
+pub mod raw;
 mod run;
+mod server;
+#[cfg(unix)]
+mod started;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod tests;
 
+pub use outcome::Outcome;
 pub use run::Run;
 
 /// The longest that a command may take: never reached unless it hangs, so generous to slow machines.
@@ -28,6 +34,7 @@ pub struct Test {
     root: TempDir,
     environment: Vec<(OsString, OsString)>,
     secrets: Vec<String>,
+    sandbox: Option<Sandbox>,
 }
 
 impl Test {
@@ -43,6 +50,7 @@ impl Test {
             root,
             environment: Vec::new(),
             secrets: Vec::new(),
+            sandbox: None,
         };
         for name in ["PATH", "SystemRoot"] {
             if let Some(value) = std::env::var_os(name) {
@@ -103,6 +111,19 @@ impl Test {
         Run::new(self, args.into_iter().map(Into::into).collect())
     }
 
+    /// A command with these words, parted by blanks, as arguments; not yet run.
+    pub fn words(&self, words: &str) -> Run<'_> {
+        self.args(words.split_whitespace())
+    }
+
+    /// A shell's script, not yet run, in which `oauthctl` is a function.
+    #[cfg(unix)]
+    pub fn shell(&self, script: &str) -> Run<'_> {
+        let program = self.program.to_str().unwrap();
+        let script = format!("oauthctl() {{ '{program}' \"$@\"; }}\n{script}");
+        self.args(["-c", &script]).by("/bin/sh")
+    }
+
     /// The configuration directory; it need not exist.
     pub fn config(&self) -> PathBuf {
         self.home().join("config")
@@ -113,22 +134,24 @@ impl Test {
         self.home().join("data")
     }
 
-    fn home(&self) -> PathBuf {
+    /// The home directory, in which every command runs.
+    pub fn home(&self) -> PathBuf {
         self.root.path().join("home")
     }
 
-    /// Everything that must be seen nowhere. Secrets that a server hands out belong here as well.
-    fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.secrets.iter().map(String::as_str)
+    /// Everything that must be seen nowhere, with what the sandbox has handed out so far.
+    fn secrets(&self) -> Vec<String> {
+        self.secrets.iter().cloned().chain(self.issued()).collect()
     }
 
     /// No file of the home holds a secret in clear, and no other user can read what oauthctl keeps.
     #[track_caller]
     pub fn assert_nothing_leaked(&self) {
+        let secrets = self.secrets();
         files::walk(&self.home(), &mut |path, kind| {
             if kind.is_file() {
                 let bytes = fs::read(path).unwrap();
-                let found = self.secrets().find(|secret| files::holds(&bytes, secret));
+                let found = secrets.iter().find(|secret| files::holds(&bytes, secret));
                 assert!(found.is_none(), "{} holds {found:?}", path.display());
             }
         });
@@ -138,11 +161,22 @@ impl Test {
     }
 }
 
+/// Whatever was done in a test with a sandbox, nothing of it may be left where others can read it.
+impl Drop for Test {
+    fn drop(&mut self) {
+        if self.sandbox.is_some() && !std::thread::panicking() {
+            self.assert_nothing_leaked();
+        }
+    }
+}
+
 /// The stand-in for oauthctl with which the builder itself is tested.
 #[cfg(unix)]
 impl Test {
     fn of_shell() -> Self {
-        Self { program: Path::new("/bin/sh").into(), ..Self::new() }
+        let mut test = Self::new();
+        test.program = Path::new("/bin/sh").into();
+        test
     }
 
     fn script(&self, script: &str) -> Run<'_> {

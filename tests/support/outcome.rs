@@ -70,6 +70,25 @@ impl Outcome {
         self
     }
 
+    /// Nothing of this is on its stderr.
+    #[track_caller]
+    pub fn stderr_lacks(self, text: &str) -> Self {
+        assert!(!self.stderr.contains(text), "{text:?} in {self:#?}");
+        self
+    }
+
+    /// The commands that its hints name.
+    pub(super) fn hints(&self) -> impl Iterator<Item = &str> {
+        let hints = self.stderr.lines().filter_map(|line| line.strip_prefix("hint: "));
+        hints.flat_map(|hint| hint.split("; ")).filter_map(|part| {
+            Some(
+                &part[part
+                    .find("oauthctl ")
+                    .filter(|&at| at == 0 || part[..at].ends_with(": "))?..],
+            )
+        })
+    }
+
     /// Its stdout as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -13,17 +14,19 @@ use super::{DEADLINE, Test};
 /// A command about to be run in the world of a test.
 pub struct Run<'a> {
     pub(super) test: &'a Test,
+    pub(super) program: PathBuf,
     pub(super) args: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     stdin: Option<Vec<u8>>,
     prints_secrets: bool,
-    deadline: Duration,
+    pub(super) deadline: Duration,
 }
 
 impl<'a> Run<'a> {
-    pub(super) const fn new(test: &'a Test, args: Vec<OsString>) -> Self {
+    pub(super) fn new(test: &'a Test, args: Vec<OsString>) -> Self {
         Self {
             test,
+            program: test.program.clone(),
             args,
             environment: Vec::new(),
             stdin: None,
@@ -38,6 +41,18 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// With one more argument.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// With more arguments.
+    pub fn args<I: IntoIterator<Item: Into<OsString>>>(mut self, args: I) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
     /// With this to read; without it, stdin is empty.
     pub fn stdin(self, bytes: impl Into<Vec<u8>>) -> Self {
         Self { stdin: Some(bytes.into()), ..self }
@@ -48,6 +63,12 @@ impl<'a> Run<'a> {
         Self { prints_secrets: true, ..self }
     }
 
+    /// By another program than the test's.
+    #[cfg(unix)]
+    pub(super) fn by(self, program: &str) -> Self {
+        Self { program: program.into(), ..self }
+    }
+
     pub(super) fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
     }
@@ -55,7 +76,7 @@ impl<'a> Run<'a> {
     /// Runs the command to its end and watches for secrets in what it says.
     #[track_caller]
     pub fn run(mut self) -> Outcome {
-        let mut command = self.command(&self.test.program);
+        let mut command = self.command(&self.program);
         command.args(&self.args);
         let mut process = Process::start(command, self.deadline);
         let mut pipe = process.child.stdin.take().unwrap();
@@ -86,7 +107,7 @@ impl<'a> Run<'a> {
     /// The outcome, if no secret is seen where none may be.
     #[track_caller]
     pub(super) fn watched(&self, outcome: Outcome) -> Outcome {
-        for secret in self.test.secrets() {
+        for secret in &self.test.secrets() {
             assert!(!outcome.stderr.contains(secret), "{secret:?} on stderr: {outcome:#?}");
             let allowed = self.prints_secrets && outcome.status == 0;
             assert!(
@@ -94,7 +115,21 @@ impl<'a> Run<'a> {
                 "{secret:?} on stdout: {outcome:#?}"
             );
         }
+        outcome.hints().for_each(|hint| self.assert_can_be_run(hint));
         outcome
+    }
+
+    /// The command that a hint names is one that there is.
+    #[track_caller]
+    fn assert_can_be_run(&self, hint: &str) {
+        // The hint is promised, and the command is still to be made.
+        if hint == "oauthctl store migrate" {
+            return;
+        }
+        let mut command = self.command(&self.test.program);
+        command.args(hint.split_whitespace().skip(1)).arg("--help");
+        let output = command.output().unwrap();
+        assert!(output.status.success() && !output.stdout.is_empty(), "{hint:?} can't be run");
     }
 }
 
