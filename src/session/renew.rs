@@ -97,7 +97,9 @@ impl Session<'_> {
             // A strict server takes the second use of a refresh token for a theft, and ends the
             // access token with it: that waits until there is nothing to lose.
             (Journaled::Unanswered, None, Some(live)) => {
-                return Ok(self.serve_on(live, "an earlier renewal got no answer"));
+                return Ok(
+                    self.serve_on(live, "an earlier renewal got no answer that could be read")
+                );
             }
             _ => {}
         }

@@ -24,6 +24,8 @@ mod tests;
 
 pub use outcome::Outcome;
 pub use run::Run;
+#[cfg(unix)]
+pub use started::Started;
 
 /// The longest that a command may take: never reached unless it hangs, so generous to slow machines.
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,0 +1,129 @@
+//! Processes that are told to end, or are ended, in the middle of a renewal.
+
+use std::collections::hash_map::RandomState;
+use std::fs;
+use std::hash::BuildHasher;
+use std::thread;
+use std::time::Duration;
+
+use oauthctl::sandbox::Reuse;
+use rustix::process::Signal;
+
+use super::{
+    DUE, assert_session_lives, counts, expired, grant_grace, hold_answers, journal, logged_in,
+    start_asking, wait_until,
+};
+use crate::support::Test;
+
+#[test]
+fn a_signal_during_the_exchange_ends_the_process_once_the_token_is_stored() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
+        let test = logged_in();
+        let running = start_asking(&test, "refresh", Duration::from_millis(700));
+        running.signal(signal);
+        running.signal(signal);
+        running.ends().fails_with(128 + signal.as_raw());
+        assert!(!journal(&test).exists());
+        let token = format!("{}\n", test.access_token());
+        test.words("token").prints_secrets().run().success().stdout_is(&token).stderr_is("");
+        assert_session_lives(&test);
+        assert_eq!(counts(&test).reuse, 0);
+    }
+}
+
+#[test]
+fn a_signal_before_the_exchange_ends_the_process_at_once() {
+    let test = expired();
+    let lock = fs::File::options().write(true).open(test.data().join("locks/standard@user.lock"));
+    let lock = lock.unwrap();
+    lock.lock().unwrap();
+    let waiting = [test.words("header").start()];
+    super::wait_until_open(&test.data().join("locks/standard@user.lock"), &waiting);
+    let [waiting] = waiting;
+    waiting.signal(Signal::INT);
+    waiting.ends().fails_with(130);
+    assert_eq!(counts(&test).refresh_token, 0);
+}
+
+#[test]
+fn a_process_that_is_suspended_during_the_exchange_stores_first_and_stops_then() {
+    let test = logged_in();
+    let running = start_asking(&test, "refresh", Duration::from_millis(700));
+    running.signal(Signal::TSTP);
+    let stopped = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", running.pid())).unwrap();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+    };
+    wait_until(stopped);
+    assert!(!journal(&test).exists());
+    let token = format!("{}\n", test.access_token());
+    test.words("token").prints_secrets().run().success().stdout_is(&token);
+    running.signal(Signal::CONT);
+    running.ends().success();
+}
+
+#[test]
+fn after_a_kill_before_the_answer_the_refresh_token_waits_for_the_tokens_end_and_is_tried_once() {
+    let test = logged_in();
+    let old = test.access_token();
+    let running = start_asking(&test, "refresh", Duration::from_secs(3600));
+    running.signal(Signal::KILL);
+    running.ends().fails_with(137);
+    assert!(journal(&test).exists());
+    // The server revokes the access token as well when it sees the refresh token again.
+    for _ in 0..2 {
+        let header = test.words(&format!("header {DUE}")).prints_secrets().run().success();
+        header.stdout_is(&format!("Authorization: Bearer {old}\n")).stderr_has("got no answer");
+    }
+    assert_eq!(counts(&test).refresh_token, 1);
+    grant_grace(&test);
+    test.words("refresh").run().success();
+    assert_eq!(counts(&test).refresh_token, 2);
+    assert!(!journal(&test).exists());
+    test.server().behave(|behaviour| behaviour.reuse = Reuse::RevokesFamily);
+    assert_session_lives(&test);
+}
+
+/// The request may have been sent, and its answer is not in the journal yet: the hole that is left.
+fn is_in_the_hole(test: &Test) -> bool {
+    let Ok(bytes) = fs::read(journal(test)) else { return false };
+    // Magic, generation, the sealed intent with its length in front, the length of the answer.
+    let number = |at: usize| {
+        bytes.get(at..at + 4).map_or(0, |four| u32::from_be_bytes(four.try_into().unwrap()))
+    };
+    number(17 + 4 + number(17) as usize) == 0
+}
+
+#[test]
+fn a_kill_at_any_moment_but_one_loses_no_session() {
+    let test = logged_in();
+    let seed = RandomState::new();
+    let mut holes = 0;
+    for run in 0..30_u64 {
+        let random = |below: u64| seed.hash_one((run, below)) % below;
+        let before = counts(&test).refresh_token;
+        let delay = Duration::from_millis(random(3) * 15);
+        hold_answers(&test, delay);
+        let running = test.words("refresh").start();
+        if run % 2 == 0 {
+            // Around the answer.
+            wait_until(|| counts(&test).refresh_token > before);
+            thread::sleep(delay + Duration::from_micros(random(12_000)));
+        } else {
+            thread::sleep(Duration::from_micros(random(60_000)));
+        }
+        running.signal(Signal::KILL);
+        let ended = running.ends();
+        hold_answers(&test, Duration::ZERO);
+        if is_in_the_hole(&test) {
+            holes += 1;
+            test.words("login").run().success();
+            continue;
+        }
+        let next = test.words("refresh").run();
+        assert_eq!(next.status, 0, "{seed:?}, run {run}, after {ended:?}: {next:?}");
+    }
+    assert_session_lives(&test);
+    assert_eq!(counts(&test).reuse, 0);
+    assert!(holes < 25, "{seed:?}: the kills are not spread");
+}

@@ -1,0 +1,144 @@
+//! Servers that are down, refuse, or lose their answers; and a holder of the lock that never ends.
+
+use std::time::Duration;
+
+use oauthctl::sandbox::{Fault, Options, Provider, Sandbox};
+use rustix::process::Signal;
+
+use super::{DUE, counts, expired, grant_grace, logged_in, start_asking};
+use crate::support::Test;
+
+/// The token serves on although it is due, with a warning.
+#[track_caller]
+fn assert_serves(test: &Test, warning: &str) {
+    let header = format!("Authorization: Bearer {}\n", test.access_token());
+    let outcome = test.words(&format!("header {DUE}")).prints_secrets().run().success();
+    outcome.stdout_is(&header).stderr_has("warning: ").stderr_has(warning).stderr_has("serves on");
+}
+
+#[test]
+fn a_token_that_lives_is_served_while_its_server_is_down() {
+    let server = Sandbox::start(Options::default()).unwrap();
+    let test = Test::new();
+    let secret = test.secret_file("client_secret", "client/secret:1");
+    let profile = format!(
+        "token_url = \"{}\"\nclient_id = \"sandbox-client\"\n\
+         client_secret = {{ file = \"{}\" }}\nusername = \"user@sandbox\"\nlogin_grant = \"password\"\n",
+        server.token_url(Provider::Standard),
+        secret.display(),
+    );
+    let test = test.profile("away", &profile).env("OAUTHCTL_PROFILE", "away");
+    test.words("login --password-stdin").stdin("user/password:1").run().success();
+    let token = test.words("token").run().success().stdout;
+    drop(server);
+    let due = test.words(&format!("token {DUE}")).run().success();
+    due.stdout_is(&token).stderr_has("refused the connection").stderr_has("serves on");
+    test.words("refresh").run().fails_with(6).stderr_has("refused the connection");
+}
+
+#[test]
+fn a_token_that_lives_is_served_while_its_server_has_trouble_but_refresh_never_falls_back() {
+    let test = logged_in();
+    for (status, body) in [(503, "{}"), (429, "{}"), (500, "<html>")] {
+        test.server().behave(|behaviour| behaviour.fault = Some(Fault::answer(status, body)));
+        assert_serves(&test, &status.to_string());
+        test.words("refresh").run().fails_with(6);
+    }
+    test.server().behave(|behaviour| behaviour.fault = None);
+    super::assert_session_lives(&test);
+}
+
+#[test]
+fn a_token_that_has_ended_is_exit_6_while_its_server_has_trouble() {
+    let test = expired();
+    test.server().behave(|behaviour| behaviour.fault = Some(Fault::answer(503, "{}")));
+    test.words("header").run().fails_with(6).stderr_has("503");
+    test.server().behave(|behaviour| behaviour.fault = None);
+    super::assert_session_lives(&test);
+}
+
+#[test]
+fn a_refused_refresh_token_takes_no_token_away_that_lives() {
+    let test = logged_in();
+    test.server().revoke_refresh_tokens(Provider::Standard);
+    assert_serves(&test, "invalid_grant");
+    test.words("refresh").run().fails_with(4).stderr_has("hint: oauthctl login --profile standard");
+    assert_serves(&test, "invalid_grant");
+}
+
+#[test]
+fn a_refused_refresh_token_of_a_token_that_has_ended_is_exit_4() {
+    let test = expired();
+    test.server().revoke_refresh_tokens(Provider::Standard);
+    for command in ["header", "token", "refresh"] {
+        test.words(command).run().fails_with(4).stderr_has("invalid_grant");
+    }
+}
+
+/// The server carries the next request out, and its answer is lost.
+fn lose_an_answer(test: &Test) {
+    test.server().behave(|behaviour| {
+        behaviour.fault = Some(Fault { times: Some(1), after_grant: true, answer: None });
+    });
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_once_more_when_the_token_has_ended() {
+    let test = expired();
+    grant_grace(&test);
+    lose_an_answer(&test);
+    let token = test.words("token").prints_secrets().run().success();
+    token.stdout_is(&format!("{}\n", test.access_token()));
+    assert_eq!(counts(&test).refresh_token, 2);
+}
+
+#[test]
+fn a_lost_answer_at_a_strict_server_is_exit_4_and_honest() {
+    let test = expired();
+    lose_an_answer(&test);
+    test.words("token").run().fails_with(4).stderr_has("invalid_grant");
+    assert_eq!((counts(&test).refresh_token, counts(&test).reuse), (2, 1));
+}
+
+#[test]
+fn a_lost_answer_is_not_asked_for_while_the_token_lives() {
+    let test = logged_in();
+    let old = format!("Authorization: Bearer {}\n", test.access_token());
+    lose_an_answer(&test);
+    for _ in 0..3 {
+        let header = test.words(&format!("header {DUE}")).prints_secrets().run().success();
+        header.stdout_is(&old).stderr_has("serves on");
+    }
+    assert_eq!((counts(&test).refresh_token, counts(&test).reuse), (1, 0));
+}
+
+#[test]
+fn who_waits_for_a_process_that_was_stopped_has_a_live_token_or_is_told_its_id() {
+    let test = logged_in();
+    let holder = start_asking(&test, "refresh", Duration::from_millis(700));
+    holder.signal(Signal::STOP);
+    let name = format!("process {}", holder.pid());
+    let old = test.words("token").prints_secrets().run().success().stdout;
+    let due = test.words(&format!("token {DUE}")).prints_secrets().run().success();
+    due.stdout_is(&old).stderr_has(&name).stderr_has("serves on");
+    let waiting = ["refresh --timeout 1s", "logout --timeout 1s", "login --timeout 1s"];
+    let waiting = waiting.map(|command| test.words(command).start());
+    for waiting in waiting {
+        waiting.ends().fails_with(6).stderr_has(&name);
+    }
+    holder.signal(Signal::CONT);
+    holder.ends().success();
+    super::assert_session_lives(&test);
+    assert_eq!((counts(&test).refresh_token, counts(&test).reuse), (2, 0));
+}
+
+#[test]
+fn who_waits_with_a_token_that_has_ended_gives_up_at_the_deadline() {
+    let test = expired();
+    let holder = start_asking(&test, "refresh", Duration::from_millis(700));
+    holder.signal(Signal::STOP);
+    let outcome = test.words("header --timeout 1s").run().fails_with(6);
+    outcome.stderr_has(&format!("process {}", holder.pid()));
+    holder.signal(Signal::KILL);
+    holder.ends().fails_with(137);
+}
