@@ -147,7 +147,7 @@ impl Segment {
         for target in &self.targets {
             if !hosts.admits(target, named) {
                 return Err(Error::config(format!(
-                    "the token may not go to {target}: the profile's `api_hosts` doesn't list it"
+                    "the token may not go to {target}: the profile's `api_hosts` would have to list it"
                 )));
             }
             if target.is_loopback() {

@@ -7,7 +7,7 @@ pub(super) struct Critical(());
 #[cfg(unix)]
 mod signals {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    use std::sync::{Arc, OnceLock};
+    use std::sync::{Arc, Once, OnceLock};
 
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
     use signal_hook::{flag, low_level};
@@ -32,10 +32,14 @@ mod signals {
                 let number = usize::try_from(signal).unwrap_or_default();
                 let _ = flag::register_usize(signal, Arc::clone(&signals.pending), number);
             }
-            // Past a limit on the size of files a write is to fail, not to kill.
-            let _ = flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
             signals
         })
+    }
+
+    pub(super) fn outlive_file_limits() {
+        static ONCE: Once = Once::new();
+        // Should the system refuse, the signal kills as it always does.
+        ONCE.call_once(|| drop(flag::register(SIGXFSZ, Arc::default())));
     }
 
     pub(super) fn begin() {
@@ -67,4 +71,10 @@ impl Drop for Critical {
         #[cfg(unix)]
         signals::end();
     }
+}
+
+/// From here on a write past a limit on the size of files fails, as on a full disk, and doesn't kill.
+pub(super) fn outlive_file_limits() {
+    #[cfg(unix)]
+    signals::outlive_file_limits();
 }

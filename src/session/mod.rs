@@ -206,8 +206,9 @@ impl Session<'_> {
         self.vault.open(held.store)?.set(&name, &held.record.to_bytes()?)
     }
 
-    /// LOCK: the slot's own, no longer than `patience`.
+    /// LOCK: the slot's own, no longer than `patience`. Who locks is about to write.
     fn lock(&self, slot: &Slot, patience: Duration) -> Result<Attempt> {
+        critical::outlive_file_limits();
         Lock::acquire(&slot.file(self.vault.data_dir(), "locks", "lock"), patience)
     }
 

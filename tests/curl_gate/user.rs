@@ -71,10 +71,7 @@ impl User {
     }
 
     pub(crate) fn start(&mut self, args: &[&str]) -> Child {
-        self.write(
-            "args",
-            args.iter().map(|arg| format!("{arg}\x1f")).collect::<Vec<_>>().concat(),
-        );
+        self.write("args", args.iter().flat_map(|arg| [*arg, "\x1f"]).collect::<String>());
         self.command.spawn().unwrap()
     }
 

@@ -156,7 +156,7 @@ fn a_full_disk_before_the_request_means_that_nothing_is_sent() {
 #[test]
 fn a_disk_that_fills_up_during_the_exchange_has_room_for_the_answer() {
     const SCRIPT: &str = r#"
-        mkdir -p "$OAUTHCTL_DATA_DIR"
+        mkdir -p -m 700 "$OAUTHCTL_DATA_DIR"
         mount -t tmpfs -o size=1m,mode=700 none "$OAUTHCTL_DATA_DIR" || exit 99
         "$PROGRAM" login || exit
         : >"$HOME/in"; until [ -e "$HOME/go" ]; do sleep 0.01; done

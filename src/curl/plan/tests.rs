@@ -269,7 +269,7 @@ fn the_token_goes_to_the_hosts_that_may_see_it_alone() {
         &["http://localhost/"],
     ] {
         let error = user.error(args);
-        assert!(error.contains("`api_hosts` doesn't list it"), "{args:?}: {error}");
+        assert!(error.contains("`api_hosts` would have to list it"), "{args:?}: {error}");
     }
     assert!(user.error(&["https://evil.com/"]).contains("evil.com:443"));
     let user = User {
