@@ -64,12 +64,12 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a file for writing, made where it is missing; its content stays until it is overwritten.
+/// Opens a file for reading and writing, made where it is missing; its content stays until it is overwritten.
 ///
 /// A symbolic link in its place is an error.
 pub fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
