@@ -43,10 +43,12 @@ fn write_aside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
 
 /// Makes a directory, and those above it, where they are missing.
 pub fn create_dir(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(path) {
+    let made =
+        std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o700).create(path);
+    #[cfg(not(unix))]
+    let made = fs::create_dir(path);
+    match made {
         Ok(()) => {
             // A umask can also take rights away from the owner.
             #[cfg(unix)]
@@ -62,12 +64,12 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a file for writing, made where it is missing; its content stays until it is overwritten.
+/// Opens a file for reading and writing, made where it is missing; its content stays until it is overwritten.
 ///
 /// A symbolic link in its place is an error.
 pub fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;

@@ -5,13 +5,29 @@
 
 mod support;
 
+mod client_token;
 #[cfg(target_os = "linux")]
 mod curl_gate;
 mod docs;
+mod doctor;
+mod environment;
+mod exec;
+mod exit_codes;
+mod grants;
+mod header;
+mod identity;
+mod login;
+mod logout;
 mod model;
+mod profile;
 mod properties;
+mod provider;
+mod refresh;
 #[cfg(target_os = "linux")]
 mod renewal;
+mod sandbox;
 mod secrecy;
+mod secrets;
+mod show;
 mod store;
 mod wire;

@@ -8,7 +8,8 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::names;
 use crate::duration;
-use crate::error::Result;
+use crate::env::Env;
+use crate::error::{Error, Result};
 use crate::profile::layer::{Layer, Origin};
 use crate::profile::schema::Value;
 use crate::terms::Identity;
@@ -74,6 +75,17 @@ impl As {
     pub fn lay(&self, layer: &mut Layer) {
         if let Some(identity) = self.identity {
             layer.set("identity", Value::Text(identity.to_string()), Origin::Flag("--as"));
+        }
+    }
+
+    /// The identity that the flag names, else the environment.
+    pub fn named(&self, env: &Env) -> Result<Option<Identity>> {
+        let read = |text: String| {
+            parse_identity(&text).map_err(|what| Error::config(format!("OAUTHCTL_AS: {what}")))
+        };
+        match self.identity {
+            Some(identity) => Ok(Some(identity)),
+            None => env.text("OAUTHCTL_AS")?.map(read).transpose(),
         }
     }
 }

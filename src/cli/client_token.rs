@@ -52,7 +52,9 @@ impl Args {
         let profile = complete::profile(context, &found)?;
         let result =
             context.with_session(&profile, typed.client_secret(), |session| self.fetch(session));
-        complete::save_unless_refused(context, &found, &typed, result.as_ref().err())?;
+        if !self.no_store {
+            complete::save_unless_refused(context, &found, &typed, result.as_ref().err())?;
+        }
         let tokens = result?;
         let text = if self.json {
             json::document(&json::TokenObject::new(&tokens, now()))

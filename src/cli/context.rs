@@ -89,6 +89,12 @@ impl Context {
         Profile::new(&found.name, &found.layer, &self.dirs)
     }
 
+    /// The profile of this name, empty where it can't be read: what is kept for it is still there.
+    pub(super) fn profile_or_empty(&self, name: &str) -> Result<Profile> {
+        self.profile_named(name, Layer::default())
+            .or_else(|_| Profile::new(name, &Layer::default(), &self.dirs))
+    }
+
     /// The store that was named explicitly; none for `auto`.
     pub(super) fn named_store(&self) -> Result<Option<StoreKind>> {
         let text = match (&self.global.store, self.env.text("OAUTHCTL_STORE")?) {

@@ -51,7 +51,7 @@ fn hint(error: &Error, profile: Option<&str>) -> Option<String> {
             "password" => "give it in OAUTHCTL_PASSWORD, or with: oauthctl login --password-stdin".to_owned(),
             key => format!("oauthctl profile set {name} {key} VALUE"),
         },
-        Error::Config(ConfigError { file: Some(_), .. }) => "oauthctl doctor checks every file of the configuration".to_owned(),
+        Error::Config(ConfigError { file: Some(_), .. }) => "check every file of the configuration with: oauthctl doctor".to_owned(),
         Error::LoginRequired { profile, .. } => format!("oauthctl login --profile {profile}"),
         Error::Refused(refusal) if refusal.error.as_deref() == Some("invalid_client") => {
             format!("see which client_id and client_secret are in use with: oauthctl profile show {name}")

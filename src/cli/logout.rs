@@ -47,13 +47,8 @@ impl Args {
         let mut names: Vec<String> =
             slots.iter().filter_map(|name| Some(Slot::from_name(name)?.profile)).collect();
         names.dedup();
-        let forget = |name: &String| {
-            // A profile whose file is gone has tokens that can be forgotten all the same.
-            let profile = context.profile_named(name, Layer::default());
-            let profile =
-                profile.or_else(|_| Profile::new(name, &Layer::default(), &context.dirs))?;
-            self.forget(context, &profile, |_| true)
-        };
+        let forget =
+            |name: &String| self.forget(context, &context.profile_or_empty(name)?, |_| true);
         first_error(names.iter().map(forget)).map(|_| ())
     }
 

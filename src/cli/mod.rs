@@ -162,12 +162,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Help and version go to stdout; what was typed wrongly is told on stderr.
 fn usage(error: &clap::Error) -> ExitCode {
-    let text = error.render();
-    let failed = error.use_stderr();
-    if failed || context::print(text.to_string().as_bytes()).is_err() {
+    if error.use_stderr() {
         let _ = error.print();
+        return ExitCode::from(failure::USAGE);
     }
-    ExitCode::from(if failed { failure::USAGE } else { 0 })
+    match context::print(error.render().to_string().as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(unwritten) => {
+            let unwritten = unwritten.into();
+            failure::tell(&Terminal::new(false, 0, false), &unwritten, None);
+            ExitCode::from(failure::code(&unwritten))
+        }
+    }
 }
 
 /// A crash must not write tokens to a disk.

@@ -61,8 +61,8 @@ impl Args {
             sandbox.wait();
             return Ok(0);
         }
-        let home = tempfile::Builder::new().prefix("oauthctl-sandbox-").tempdir();
-        let home = home.map_err(|error| Error::io("can't make a temporary directory", error))?;
+        let home = temporary_home()
+            .map_err(|error| Error::io("can't make a temporary directory", error))?;
         furnish(&sandbox, home.path())?;
         Ok(self.run_child(context, &sandbox, home.path())?)
     }
@@ -105,6 +105,15 @@ impl Args {
             Err(error) => Ok(exec::not_run(context, command.get_program(), &error)),
         }
     }
+}
+
+/// A directory for its owner alone, whatever the umask.
+fn temporary_home() -> std::io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("oauthctl-sandbox-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
 }
 
 /// Writes a configuration whose profiles point at the sandbox, and puts this program first on PATH.

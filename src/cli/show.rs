@@ -81,11 +81,12 @@ impl Args {
             // A name that is nothing at all is an error, not an empty list.
             context.find(name, Layer::default())?;
         }
+        let identity = self.identity.named(&context.env)?;
         let mut rows = Vec::new();
         for name in index::names(&context.dirs.data)? {
             let Some(slot) = Slot::from_name(&name) else { continue };
             let wanted = only.is_none_or(|only| only == slot.profile)
-                && self.identity.identity.is_none_or(|identity| identity == slot.identity);
+                && identity.is_none_or(|identity| identity == slot.identity);
             if wanted {
                 rows.extend(self.row(context, slot)?);
             }
@@ -104,15 +105,15 @@ impl Args {
     fn row(&self, context: &Context, slot: Slot) -> Result<Option<Row>> {
         let Some(entry) = index::read(&context.dirs.data, &slot.name())? else { return Ok(None) };
         let Some(token) = entry.token else { return Ok(None) };
-        // What is wanted of a token is the profile's to say, while there is one.
-        let profile = context.profile_named(&slot.profile, Layer::default()).ok();
-        let tokens = match (&profile, self.reveal || self.claims) {
-            (Some(profile), true) => context
-                .with_session(profile, None, |session| session.stored(&slot))?
-                .map(|stored| stored.tokens),
-            _ => None,
+        let profile = context.profile_or_empty(&slot.profile)?;
+        let tokens = if self.reveal || self.claims {
+            context
+                .with_session(&profile, None, |session| session.stored(&slot))?
+                .map(|stored| stored.tokens)
+        } else {
+            None
         };
-        let min_ttl = profile.as_ref().map_or(MinTtl::Default, Profile::min_ttl);
+        let min_ttl = profile.min_ttl();
         let owned = Owned {
             profile: slot.profile.clone(),
             identity: slot.identity,

@@ -84,7 +84,9 @@ fn run_once(call: &Call, requests: &Requests, token: &Secret) -> Result<Outcome>
 fn renew(call: &Call, refused: &Secret, tokens: &dyn Tokens) -> Option<Secret> {
     call.report.trace(1, &|| "the token was refused (401): renewing it".to_owned());
     let renewed = tokens.renewed(refused);
-    let checked = renewed.and_then(|token| token.map(|t| check_token(&t).map(|()| t)).transpose());
+    // The same once more would be refused once more.
+    let newer = renewed.map(|token| token.filter(|token| token != refused));
+    let checked = newer.and_then(|token| token.map(|t| check_token(&t).map(|()| t)).transpose());
     checked.unwrap_or_else(|error| {
         call.report.warn(&format!("the token was refused, and could not be renewed: {error}"));
         None

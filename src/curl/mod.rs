@@ -1,10 +1,10 @@
 //! Runs the system's curl with a token that no other process sees.
 //!
-//! The user's arguments are judged first ([`plan`]): they and the files they name must not lead
+//! The user's arguments are judged first (`plan`): they and the files they name must not lead
 //! the token anywhere but to the hosts that may see it, nor write it down. Only then is the token
 //! fetched, and handed to curl as a configuration that it reads from a private descriptor. Where
 //! the answer is a 401 and the request can be made again, the token is renewed once and the
-//! request repeated, before the user sees anything ([`gate`]).
+//! request repeated, before the user sees anything (`gate`).
 //!
 //! With certificates verified it doesn't matter which way a connection takes: `--resolve`,
 //! `--connect-to`, proxies and sockets may be used with https. On plain http, which is for this

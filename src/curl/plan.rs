@@ -118,8 +118,13 @@ pub(super) struct Surroundings<'a> {
 /// Judges a command line.
 pub(super) fn judge(args: &[Vec<u8>], around: &Surroundings) -> Result<Plan> {
     let Some(typed) = Typed::read(args, &around.table)? else { return Ok(Plan::Bare) };
-    let mut judge =
-        Judge { around, words: Vec::new(), segments: Vec::new(), segment: Segment::default() };
+    let mut judge = Judge {
+        around,
+        words: Vec::new(),
+        segments: Vec::new(),
+        segment: Segment::default(),
+        verbose: false,
+    };
     if let Some((file, text)) = around.curlrc.as_ref().filter(|_| !typed.disables_curlrc) {
         judge.config(text, &|line| Place::File { file: file.clone(), line, typed: false })?;
     }
@@ -146,17 +151,19 @@ impl Typed {
             if flags && word == b"--" {
                 flags = false;
             } else if flags && word.starts_with(b"-") {
-                let first = typed.items.is_empty();
+                let before = typed.items.len();
                 let next = following.first().map(Vec::as_slice);
                 let read = table.read(word, next, &mut typed.items);
-                if typed.items.iter().any(asks_about_curl) {
+                let items = &typed.items[before..];
+                if items.iter().any(asks_about_curl) {
                     return Ok(None);
                 }
                 if read.map_err(|fault| Error::Usage(fault.to_string()))? {
                     rest = &following[1..];
                 }
+                // As in curl, only the first word of all can do that.
                 typed.disables_curlrc |=
-                    first && typed.items.iter().any(|i| i.on && i.name == "disable");
+                    before == 0 && items.iter().any(|item| item.on && item.name == "disable");
             } else {
                 typed.items.push(Item::with("url", word.clone()));
             }
@@ -175,6 +182,7 @@ struct Judge<'a> {
     /// The sets of URLs and their options, which `--next` parts.
     segments: Vec<Segment>,
     segment: Segment,
+    verbose: bool,
 }
 
 impl Judge<'_> {
@@ -192,9 +200,20 @@ impl Judge<'_> {
             self.words.push(Word::Config(text.into()));
             return Ok(());
         }
-        self.segment.note(item, &place, self.around.files)?;
-        self.words.push(Word::Option(item.clone()));
+        if self.note(item, &place)? {
+            self.words.push(Word::Option(item.clone()));
+        }
         Ok(())
+    }
+
+    /// Takes note of an option; whether curl is to be told of it.
+    fn note(&mut self, item: &Item, place: &Place) -> Result<bool> {
+        self.segment.note(item, place, self.around.files)?;
+        // Told several times, curl since 8.10 traces: it breaks the token, which then passes.
+        let louder = item.name == "verbose" && item.on;
+        let told = !(louder && self.verbose);
+        self.verbose |= louder;
+        Ok(told)
     }
 
     /// Takes the text of a configuration file.
@@ -238,8 +257,9 @@ impl Judge<'_> {
             return Err(place.refuse("--next has to stand on the command line"));
         }
         if !names_file(item) {
-            self.segment.note(item, place, self.around.files)?;
-            config::write(written, item);
+            if self.note(item, place)? {
+                config::write(written, item);
+            }
             return Ok(());
         }
         let levels = levels.checked_sub(1).ok_or_else(|| place.refuse("files nest too deep"))?;
@@ -259,7 +279,7 @@ impl Judge<'_> {
             }
             if !line.trim_ascii().is_empty() && !line.starts_with(b"#") {
                 let item = Item { value: Some(line.to_vec()), ..item.clone() };
-                self.segment.note(&item, &place(at + 1), self.around.files)?;
+                self.note(&item, &place(at + 1))?;
                 config::write(written, &item);
             }
         }
@@ -286,8 +306,7 @@ impl Judge<'_> {
         for segment in &self.segments {
             segment.check_hosts(self.around.hosts, &named)?;
         }
-        let verbose = self.segments.iter().any(|segment| segment.verbose);
-        if verbose && self.segments.iter().any(|segment| segment.stderr) {
+        if self.verbose && self.segments.iter().any(|segment| segment.stderr) {
             return Err(Error::config("--verbose with --stderr would write the token down"));
         }
         let follow = self.segments.iter().any(|segment| segment.follow);
@@ -296,7 +315,7 @@ impl Judge<'_> {
             _ => None,
         };
         let stdin = self.segments.iter().any(|segment| segment.stdin);
-        Ok(Requests { words: self.words, verbose, follow, stdin, watch })
+        Ok(Requests { words: self.words, verbose: self.verbose, follow, stdin, watch })
     }
 }
 

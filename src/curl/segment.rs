@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 #[allow(clippy::struct_excessive_bools, reason = "each is an option that was given or not")]
 pub(super) struct Segment {
     pub(super) targets: Vec<Target>,
-    pub(super) verbose: bool,
     pub(super) stderr: bool,
     pub(super) follow: bool,
     /// The values of `Host` headers.
@@ -58,7 +57,6 @@ impl Segment {
             "url" => self.url(value, place)?,
             "header" => self.header(value, place)?,
             "insecure" => self.insecure = on,
-            "verbose" => self.verbose |= on,
             "stderr" => self.stderr = true,
             "location" | "follow" => self.follow |= on,
             "globoff" => self.globoff = on,
@@ -82,6 +80,8 @@ impl Segment {
             "append" | "remote-header-name" | "skip-existing" | "parallel" => self.once |= on,
             "clobber" => self.once |= !on,
             "continue-at" => self.once = true,
+            // It will be asked for, and the question must not be held back.
+            "proxy-user" => self.once |= !value.contains(&b':'),
             _ => {}
         }
         Ok(())
@@ -147,7 +147,7 @@ impl Segment {
         for target in &self.targets {
             if !hosts.admits(target, named) {
                 return Err(Error::config(format!(
-                    "the token may not go to {target}: the profile's `api_hosts` doesn't list it"
+                    "the token may not go to {target}: the profile's `api_hosts` would have to list it"
                 )));
             }
             if target.is_loopback() {

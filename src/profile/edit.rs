@@ -12,7 +12,12 @@ pub fn set(text: &str, key: &str, value: &Value) -> Result<String> {
     let (tables, name) = path(key);
     let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
     for part in tables {
-        let item = table.entry(part).or_insert_with(|| Item::Table(Table::new()));
+        let item = table.entry(part).or_insert_with(|| {
+            // One that leads to another table only needs no line of its own.
+            let mut table = Table::new();
+            table.set_implicit(true);
+            Item::Table(table)
+        });
         table =
             item.as_table_like_mut().ok_or_else(|| Error::config(format!("{part} is no table")))?;
     }

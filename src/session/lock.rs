@@ -1,6 +1,6 @@
 //! One lock a slot: a file of its own, never removed, never stolen, released by death.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -50,16 +50,12 @@ impl Lock {
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    match durable::open_private(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if let Some(directory) = path.parent() {
                 durable::create_dir(directory)?;
             }
-            options.open(path)
+            durable::open_private(path)
         }
         other => other,
     }

@@ -86,7 +86,7 @@ impl Server {
 }
 
 pub(crate) fn reply(stream: &mut TcpStream, status: &str, heads: &[&str], body: &[u8]) {
-    let heads: String = heads.iter().map(|head| format!("{head}\r\n")).collect();
+    let heads = heads.iter().flat_map(|head| [*head, "\r\n"]).collect::<String>();
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\n{heads}Connection: close\r\nContent-Length: {length}\r\n\r\n"

@@ -146,7 +146,7 @@ fn a_signal_that_is_ignored_ends_neither() {
     begins.recv_timeout(PATIENCE).expect("a request");
     kill(Signal::HUP, &child);
     proceed.send(()).unwrap();
-    assert_eq!(seen(child.wait_with_output().unwrap()).succeeded().text(), "welcome");
+    assert_eq!(seen(&child.wait_with_output().unwrap()).succeeded().text(), "welcome");
 }
 
 #[test]

@@ -71,12 +71,12 @@ impl User {
     }
 
     pub(crate) fn start(&mut self, args: &[&str]) -> Child {
-        self.write("args", args.iter().map(|arg| format!("{arg}\x1f")).collect::<String>());
+        self.write("args", args.iter().flat_map(|arg| [*arg, "\x1f"]).collect::<String>());
         self.command.spawn().unwrap()
     }
 
     pub(crate) fn runs(&mut self, args: &[&str]) -> Seen {
-        seen(self.start(args).wait_with_output().unwrap())
+        seen(&self.start(args).wait_with_output().unwrap())
     }
 
     /// Runs it with this on standard input, through a pipe.
@@ -84,11 +84,11 @@ impl User {
         self.command.stdin(Stdio::piped());
         let mut child = self.start(args);
         child.stdin.take().unwrap().write_all(input).unwrap();
-        seen(child.wait_with_output().unwrap())
+        seen(&child.wait_with_output().unwrap())
     }
 }
 
-pub(crate) fn seen(output: Output) -> Seen {
+pub(crate) fn seen(output: &Output) -> Seen {
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     Seen { status: output.status, out: behind_mark(&output.stdout), err }
 }
@@ -139,7 +139,7 @@ fn process() {
         Ok(Outcome::NotStarted(error)) if error.kind() == io::ErrorKind::NotFound => 127,
         Ok(Outcome::NotStarted(_)) => 126,
         Err(error) => {
-            Warnings.say(&format!("error: {error}"));
+            eprintln!("error: {error}");
             if matches!(error, Error::Usage(_)) { 2 } else { 125 }
         }
     };
@@ -165,6 +165,7 @@ impl Tokens for Cache {
         fs::write(self.folder.join("renewed"), self.renewals.get().to_string()).unwrap();
         match &*fs::read_to_string(self.folder.join("renewal")).unwrap_or_default() {
             "none" => Ok(None),
+            "same" => Ok(Some(Secret::from(OLD))),
             "fails" => Err(Error::BadAnswer("no network".to_owned())),
             _ => Ok(Some(Secret::from(NEW))),
         }
@@ -173,15 +174,9 @@ impl Tokens for Cache {
 
 struct Warnings;
 
-impl Warnings {
-    fn say(&self, line: &str) {
-        writeln!(io::stderr(), "{line}").unwrap();
-    }
-}
-
 impl Report for Warnings {
     fn warn(&self, message: &str) {
-        self.say(&format!("warning: {message}"));
+        eprintln!("warning: {message}");
     }
     fn note(&self, _: &str) {}
     fn trace(&self, _: u8, _: &dyn Fn() -> String) {}

@@ -58,8 +58,11 @@ fn a_locked_keychain_is_told_and_nobody_is_asked_who_is_not_there() {
         keyring::lock();
         let asked = keyring::listen();
         all_end_with(StoreFault::Locked, &place);
-        // One that is not there yet.
-        assert_eq!(fault(open(&place).set(&user("b"), &secret(b""))), StoreFault::Locked);
+        // Of one that is not there, some keychains could not know it now.
+        let (store, other) = (open(&place), user("b"));
+        assert_eq!(fault(store.get(&other)), StoreFault::Locked);
+        assert_eq!(fault(store.delete(&other)), StoreFault::Locked);
+        assert_eq!(fault(store.set(&other, &secret(b""))), StoreFault::Locked);
         let asked = asked.calls();
         assert!(asked.contains("SearchItems"), "{asked}");
         assert!(!asked.contains("Unlock") && !asked.contains("Prompt"), "{asked}");
@@ -78,6 +81,7 @@ fn a_prompt_that_nothing_can_show_is_a_refusal() {
         assert!(!asked.calls().contains("Unlock"), "the probe prompts");
         assert_eq!(fault(open(&place).get(&user("a"))), StoreFault::Denied);
         assert_eq!(fault(open(&place).set(&user("a"), &secret(b"new"))), StoreFault::Denied);
+        assert_eq!(fault(open(&place).get(&user("b"))), StoreFault::Denied);
     });
 }
 

@@ -136,7 +136,7 @@ mod at_a_terminal {
                       stty -echo; printf 'Password: '; read -r word; echo \"got ${#word}\"; exit 4";
         let test = Test::of_shell().secret("hunter2");
         let terminal = test.script(script).terminal(80).sees("50 80\r\n").sees("Password: ");
-        let outcome = terminal.types("hunter2").ends();
+        let outcome = terminal.types_unseen("hunter2").ends();
         assert_eq!((outcome.status, &*outcome.stdout), (4, "50 80\nPassword: got 7\n"));
     }
 

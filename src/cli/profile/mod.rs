@@ -140,8 +140,7 @@ fn remove(context: &Context, name: &str) -> Result<()> {
     if !path.exists() {
         return Err(Error::config(format!("the profile {name} has no file")));
     }
-    let profile = context.profile_named(name, Layer::default());
-    let profile = profile.or_else(|_| Profile::new(name, &Layer::default(), &context.dirs))?;
+    let profile = context.profile_or_empty(name)?;
     context.with_session(&profile, None, |session| {
         for slot in session.slots()? {
             session.logout(&slot, false)?;

@@ -240,6 +240,9 @@ fn what_would_give_the_token_away_or_write_it_down_is_refused() {
     refused(&["--stderr", "f", "-vvv"], "write the token down");
     User::default().requests(&["--no-location-trusted", "--stderr", "f", URL]);
     assert!(User::default().requests(&["-v", URL]).verbose);
+    let user = User::with(&[("c", "verbose\n-vv")]);
+    let told = user.told(&["-vv", "-K", "c", URL, "--next", "-v", URL]);
+    assert_eq!(told.matches("verbose").count(), 1, "{told}");
 }
 
 #[test]
@@ -266,7 +269,7 @@ fn the_token_goes_to_the_hosts_that_may_see_it_alone() {
         &["http://localhost/"],
     ] {
         let error = user.error(args);
-        assert!(error.contains("`api_hosts` doesn't list it"), "{args:?}: {error}");
+        assert!(error.contains("`api_hosts` would have to list it"), "{args:?}: {error}");
     }
     assert!(user.error(&["https://evil.com/"]).contains("evil.com:443"));
     let user = User {
@@ -377,6 +380,7 @@ fn a_request_that_can_be_made_again_is_watched() {
         &["-o", "-"],
         &["-O"],
         &["-D", "heads"],
+        &["-U", "name:password"],
         &["-d", "@-"],
         &["-L", "-i", "--retry", "3"],
         &["-g", "https://[::1]/"],
@@ -404,6 +408,7 @@ fn a_request_that_can_not_be_made_again_is_not() {
         &["-C", "-"],
         &["-a"],
         &["-OJ"],
+        &["-U", "name"],
         &["--no-clobber"],
         &["--skip-existing"],
         &["-Z"],

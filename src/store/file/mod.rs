@@ -1,4 +1,4 @@
-//! The file store: each entry is a sealed file of its own in DATA/tokens, for machines without a keychain.
+//! The file store: each entry a sealed file of its own in DATA/tokens, for machines without a keychain.
 //!
 //! What it protects: entries without their key are of no use, and none can be altered, cut or put in
 //! another's place unnoticed. With the key in `OAUTHCTL_FILE_KEY` and nowhere on disk, that holds for
@@ -8,6 +8,9 @@
 //! the one can read the others: every program of this user, the administrator, a backup of all of DATA.
 //! Against those there are the modes of the files, and nothing else. An old entry that somebody puts
 //! back opens as well as it ever did, and the blocks of a deleted one may linger on the disk.
+//!
+//! A disk that hangs, such as that of a file server which is gone, holds a call up: a thread to give
+//! up on would cost more than the read itself.
 
 mod key;
 

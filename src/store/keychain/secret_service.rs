@@ -38,7 +38,7 @@ pub(super) fn modifiers(name: &str, _: &str) -> [(&'static str, Cow<'static, str
 
 /// Whether there is a collection to keep items in, and nobody needs to unlock it who isn't there.
 pub(super) fn probe(items: &Keyring) -> Result<()> {
-    let service = connect().map_err(|error| explain(&error))?;
+    let service = connect()?;
     writable(&service, items.may_prompt)
 }
 
@@ -60,22 +60,19 @@ pub(super) fn read(
 }
 
 fn try_read(name: &str, username: &str, may_prompt: bool) -> Result<Option<Secret<Vec<u8>>>> {
-    let service = connect().map_err(|error| explain(&error))?;
-    let found = find(&service, username)?;
+    let service = connect()?;
+    let found = search(&service, username, may_prompt)?;
     let item = match (&found.unlocked[..], &found.locked[..]) {
         ([], []) => return Ok(None),
         ([item], []) => item,
         ([], [item]) if may_prompt => {
-            item.unlock().map_err(|error| explain(&error))?;
+            item.unlock()?;
             item
         }
-        ([], [_]) => return Err(locked()),
+        ([], [_]) => return Err(ServiceError::Locked.into()),
         _ => return Err(ambiguous(name)),
     };
-    match item.get_secret() {
-        Ok(secret) => Ok(Some(Secret::new(secret))),
-        Err(error) => Err(explain(&error)),
-    }
+    Ok(Some(Secret::new(item.get_secret()?)))
 }
 
 /// Refuses to set an item for which keyring would prompt when nobody may be asked.
@@ -83,21 +80,20 @@ pub(super) fn before_set(username: &str, may_prompt: bool) -> Result<()> {
     if may_prompt {
         return Ok(());
     }
-    let service = connect().map_err(|error| explain(&error))?;
+    let service = connect()?;
     let found = find(&service, username)?;
-    if !found.locked.is_empty() {
-        return Err(locked());
+    match (&found.unlocked[..], &found.locked[..]) {
+        ([], []) => writable(&service, may_prompt),
+        (_, []) => Ok(()),
+        _ => Err(ServiceError::Locked.into()),
     }
-    if found.unlocked.is_empty() { writable(&service, may_prompt) } else { Ok(()) }
 }
 
-/// Refuses to delete an item for which keyring would prompt when nobody may be asked.
+/// Sees to it that an item to delete shows, and that keyring would not prompt when nobody may be asked.
 pub(super) fn before_delete(username: &str, may_prompt: bool) -> Result<()> {
-    if may_prompt {
-        return Ok(());
-    }
-    let service = connect().map_err(|error| explain(&error))?;
-    if find(&service, username)?.locked.is_empty() { Ok(()) } else { Err(locked()) }
+    let service = connect()?;
+    let found = search(&service, username, may_prompt)?;
+    if found.locked.is_empty() || may_prompt { Ok(()) } else { Err(ServiceError::Locked.into()) }
 }
 
 /// Connects to the keychain; over anything but a Unix socket, with encryption.
@@ -117,24 +113,50 @@ fn connect() -> Result<SecretService<'static>, ServiceError> {
     SecretService::connect_with_existing(EncryptionType::Dh, connection)
 }
 
-/// All items of this name, by the very attributes that keyring gives them. It never prompts.
+/// All items of this name. Keychains other than GNOME's show none while they are locked.
+fn search<'a>(
+    service: &'a SecretService<'a>,
+    username: &str,
+    may_prompt: bool,
+) -> Result<SearchItemsResult<Item<'a>>> {
+    let found = find(service, username)?;
+    let none = found.unlocked.is_empty() && found.locked.is_empty();
+    if none && unlock(service, may_prompt)? { find(service, username) } else { Ok(found) }
+}
+
+/// All items of this name that show, by the very attributes that keyring gives them. It never prompts.
 fn find<'a>(service: &'a SecretService<'a>, username: &str) -> Result<SearchItemsResult<Item<'a>>> {
     let attributes =
         HashMap::from([("service", SERVICE), ("username", username), ("target", DEFAULT)]);
-    service.search_items(attributes).map_err(|error| explain(&error))
+    Ok(service.search_items(attributes)?)
+}
+
+/// Unlocks the default collection; tells whether it was locked.
+fn unlock<'a>(service: &'a SecretService<'a>, may_prompt: bool) -> Result<bool> {
+    let collection = match service.get_collection_by_alias(DEFAULT) {
+        Err(ServiceError::NoResult) => return Ok(false),
+        collection => collection?,
+    };
+    let was_locked = collection.is_locked()?;
+    if was_locked {
+        if !may_prompt {
+            return Err(ServiceError::Locked.into());
+        }
+        collection.unlock()?;
+    }
+    Ok(was_locked)
 }
 
 /// Whether an item can be made.
 fn writable<'a>(service: &'a SecretService<'a>, may_prompt: bool) -> Result<()> {
-    let locked_now = service
-        .get_collection_by_alias(DEFAULT)
-        .and_then(|collection| collection.is_locked())
-        .map_err(|error| explain(&error))?;
-    if locked_now && !may_prompt { Err(locked()) } else { Ok(()) }
+    let is_locked = service.get_collection_by_alias(DEFAULT)?.is_locked()?;
+    if is_locked && !may_prompt { Err(ServiceError::Locked.into()) } else { Ok(()) }
 }
 
-fn locked() -> Error {
-    plain(StoreFault::Locked, "the keychain is locked")
+impl From<ServiceError> for Error {
+    fn from(error: ServiceError) -> Self {
+        explain(&error)
+    }
 }
 
 /// The fault that an error inside of keyring's speaks of.
@@ -143,7 +165,7 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Error {
         return because(StoreFault::Failed, FAILED, &error);
     };
     let (kind, message) = match service {
-        ServiceError::Locked => return locked(),
+        ServiceError::Locked => return plain(StoreFault::Locked, LOCKED),
         ServiceError::NoResult => (StoreFault::Absent, "the keychain has no default collection"),
         ServiceError::Prompt => (
             StoreFault::Denied,
@@ -157,7 +179,8 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Error {
     because(kind, message, &service)
 }
 
-const NO_BUS: &str = "there is no session bus here, and so no keychain";
+const LOCKED: &str = "the keychain is locked";
+const NO_BUS: &str = "no session bus can be reached, and so no keychain";
 
 fn of_bus(error: &zbus::Error) -> (StoreFault, &'static str) {
     use zbus::Error as Bus;
@@ -181,7 +204,7 @@ fn of_standard(error: &zbus::fdo::Error) -> (StoreFault, &'static str) {
 /// The fault that a D-Bus error of this name speaks of.
 fn of_name(name: &str) -> (StoreFault, &'static str) {
     if name == "org.freedesktop.Secret.Error.IsLocked" {
-        return (StoreFault::Locked, "the keychain is locked");
+        return (StoreFault::Locked, LOCKED);
     }
     match name.strip_prefix("org.freedesktop.DBus.Error.").unwrap_or_default() {
         "ServiceUnknown" | "NameHasNoOwner" => {

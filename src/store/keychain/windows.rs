@@ -1,5 +1,8 @@
 //! The Windows Credential Manager. It is unlocked by logging in, and never prompts.
 
+// What can't fail here can on other platforms.
+#![allow(clippy::unnecessary_wraps)]
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 
