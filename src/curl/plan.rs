@@ -13,7 +13,7 @@ use super::config;
 use super::heads::Manners;
 use super::options::{Item, Table};
 use super::segment::Segment;
-use super::targets::{ApiHosts, Target};
+use super::targets::{self, ApiHosts, Target};
 use crate::error::{ConfigError, Error, Result};
 use crate::secret::Secret;
 
@@ -200,20 +200,27 @@ impl Judge<'_> {
             self.words.push(Word::Config(text.into()));
             return Ok(());
         }
-        if self.note(item, &place)? {
-            self.words.push(Word::Option(item.clone()));
+        if let Some(item) = self.note(item, &place)? {
+            self.words.push(Word::Option(item));
         }
         Ok(())
     }
 
-    /// Takes note of an option; whether curl is to be told of it.
-    fn note(&mut self, item: &Item, place: &Place) -> Result<bool> {
-        self.segment.note(item, place, self.around.files)?;
+    /// Takes note of an option, and tells what of it curl is told.
+    fn note(&mut self, item: &Item, place: &Place) -> Result<Option<Item>> {
+        let item = match item.value.as_deref() {
+            Some(url) if item.name == "url" && !targets::has_scheme(url) => {
+                // curl would guess a scheme by the host's name, and mostly plain http.
+                Item::with("url", [b"https://", url].concat())
+            }
+            _ => item.clone(),
+        };
+        self.segment.note(&item, place, self.around.files)?;
         // Told several times, curl since 8.10 traces: it breaks the token, which then passes.
         let louder = item.name == "verbose" && item.on;
         let told = !(louder && self.verbose);
         self.verbose |= louder;
-        Ok(told)
+        Ok(told.then_some(item))
     }
 
     /// Takes the text of a configuration file.
@@ -257,8 +264,8 @@ impl Judge<'_> {
             return Err(place.refuse("--next has to stand on the command line"));
         }
         if !names_file(item) {
-            if self.note(item, place)? {
-                config::write(written, item);
+            if let Some(item) = self.note(item, place)? {
+                config::write(written, &item);
             }
             return Ok(());
         }
