@@ -21,6 +21,7 @@ mod logout;
 mod profile;
 mod provider;
 mod refresh;
+mod remembered;
 mod renewal;
 mod sandbox;
 mod secrets;
