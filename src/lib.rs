@@ -32,6 +32,8 @@ pub mod error;
 pub mod escape;
 pub mod report;
 pub mod secret;
+#[cfg(unix)]
+mod signals;
 
 pub mod durable;
 pub mod terms;

@@ -18,10 +18,12 @@ mod header;
 mod identity;
 mod login;
 mod logout;
+mod model;
 mod profile;
 mod provider;
 mod refresh;
 mod remembered;
+#[cfg(target_os = "linux")]
 mod renewal;
 mod sandbox;
 mod secrets;

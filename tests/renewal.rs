@@ -1,5 +1,4 @@
 //! Renewal as its users have it: many processes, interrupted ones, failing disks, servers and keychains.
-#![cfg(target_os = "linux")]
 
 mod interrupted;
 mod journal;

@@ -17,10 +17,11 @@ use super::launch::Launch;
 use super::plan::{Requests, Watch};
 use super::redact::Redactor;
 use super::relay::{self, Held, Pipes};
-use super::signals::{self, Attended};
+
 use super::{Bearer, Call, Outcome, Tokens, check_token, private};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+use crate::signals::Attended;
 
 /// So much of an answer is held back, in bytes; a longer one is passed on, whatever it is.
 const HOLD: usize = 1 << 20;
@@ -82,7 +83,7 @@ fn run_once(call: &Call, requests: &Requests, token: &Secret) -> Result<Outcome>
 /// A newer token, if one can be had; else the user gets the answer to the old one.
 fn renew(call: &Call, refused: &Secret, tokens: &dyn Tokens) -> Option<Secret> {
     call.report.trace(1, &|| "the token was refused (401): renewing it".to_owned());
-    let renewed = signals::held_back(|| tokens.renewed(refused));
+    let renewed = tokens.renewed(refused);
     // The same once more would be refused once more.
     let newer = renewed.map(|token| token.filter(|token| token != refused));
     let checked = newer.and_then(|token| token.map(|t| check_token(&t).map(|()| t)).transpose());

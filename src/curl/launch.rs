@@ -6,10 +6,10 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use super::plan::{Requests, Word};
-use super::signals::Attended;
 use super::{Call, command, header, os, private};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+use crate::signals::Attended;
 
 /// A curl about to be started.
 pub(super) struct Launch {

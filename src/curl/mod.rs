@@ -28,8 +28,6 @@ mod redact;
 #[cfg(unix)]
 mod relay;
 mod segment;
-#[cfg(unix)]
-mod signals;
 #[cfg(any(not(unix), test))]
 mod standard_input;
 mod targets;

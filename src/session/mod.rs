@@ -26,7 +26,6 @@ use crate::token::{Asked, MinTtl, TokenSet, UnixTime};
 use crate::wire::client_auth::ClientCredentials;
 
 mod answer;
-mod critical;
 pub mod index;
 mod journal;
 mod lock;
@@ -206,9 +205,10 @@ impl Session<'_> {
         self.vault.open(held.store)?.set(&name, &held.record.to_bytes()?)
     }
 
-    /// LOCK: the slot's own, no longer than `patience`. Who locks is about to write.
+    /// LOCK: the slot's own, no longer than `patience`.
     fn lock(&self, slot: &Slot, patience: Duration) -> Result<Attempt> {
-        critical::outlive_file_limits();
+        #[cfg(unix)]
+        crate::signals::survive_full_files();
         Lock::acquire(&slot.file(self.vault.data_dir(), "locks", "lock"), patience)
     }
 

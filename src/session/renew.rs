@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::answer::adopt;
-use super::critical::Critical;
 use super::journal::{self, Answer, Found, Intent, Journal};
 use super::lock::Attempt;
 use super::record::Record;
 use super::slot::Slot;
 use super::{Held, Obtained, Session, Want, Why, index};
 use crate::error::{Error, ErrorResponse, Result};
+#[cfg(unix)]
+use crate::signals::HeldBack;
 use crate::terms::{GrantType, Identity, StoreKind};
 use crate::token::TokenSet;
 use crate::wire::client_auth::ClientCredentials;
@@ -296,7 +297,8 @@ impl Session<'_> {
             .open(held.store)
             .and_then(|store| store.reserve(&slot.name(), 4 * record_len.max(16 * 1024)))
             .inspect_err(|_| forget())?;
-        let critical = Critical::begin();
+        #[cfg(unix)]
+        let held_back = HeldBack::begin();
         let answer = self.send(request, &credentials, repeats).inspect_err(|error| {
             if intent.refresh_token.is_none() || !may_have_arrived(error) {
                 forget();
@@ -322,7 +324,8 @@ impl Session<'_> {
                 self.warn_unstored(&error, &lost);
             }
         }
-        drop(critical);
+        #[cfg(unix)]
+        drop(held_back);
         Ok(held)
     }
 

@@ -6,14 +6,14 @@ use std::hash::BuildHasher;
 use std::thread;
 use std::time::Duration;
 
-use oauthctl::sandbox::Reuse;
-use rustix::process::Signal;
+use oauthctl::sandbox::{Provider, Reuse};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::{
     DUE, assert_session_lives, counts, expired, grant_grace, hold_answers, journal, logged_in,
     start_asking, wait_until,
 };
-use crate::support::Test;
+use crate::support::{Started, Test};
 
 #[test]
 fn a_signal_during_the_exchange_ends_the_process_once_the_token_is_stored() {
@@ -126,4 +126,32 @@ fn a_kill_at_any_moment_but_one_loses_no_session() {
     assert_session_lives(&test);
     assert_eq!(counts(&test).reuse, 0);
     assert!(holes < 25, "{seed:?}: the kills are not spread");
+}
+
+#[test]
+fn a_signal_that_is_ignored_from_the_start_stays_ignored() {
+    let test = logged_in();
+    let before = counts(&test).refresh_token;
+    hold_answers(&test, Duration::from_millis(700));
+    let running = test.shell("trap '' HUP; oauthctl refresh").start();
+    wait_until(|| counts(&test).refresh_token > before);
+    kill_process_group(group(&running), Signal::HUP).unwrap();
+    running.ends().success();
+}
+
+#[test]
+fn curl_ends_with_this_program_also_after_a_renewal() {
+    let test = expired();
+    let url = format!("{}/bytes?n=1000000", test.server().base_url(Provider::Standard));
+    let running = test.words("curl -- -sS --limit-rate 10K").arg(url).prints_secrets().start();
+    wait_until(|| counts(&test).resource > 0);
+    let group = group(&running);
+    running.signal(Signal::TERM);
+    assert_eq!(running.ends().status, 143);
+    wait_until(|| test_kill_process_group(group).is_err());
+}
+
+/// The process group that a command leads.
+fn group(running: &Started<'_>) -> Pid {
+    Pid::from_raw(i32::try_from(running.pid()).unwrap()).unwrap()
 }

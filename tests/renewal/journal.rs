@@ -115,7 +115,7 @@ fn a_journal_that_is_torn_or_anothers_is_no_answer() {
     let foreign = fs::read(journal(&other)).unwrap();
     mend(&other);
     let half = &foreign[..foreign.len() / 2];
-    for bytes in [&b""[..], b"octlj", &[0xff; 70_000], half, &foreign] {
+    for bytes in [&b""[..], b"octlj", &vec![0xff; 70_000], half, &foreign] {
         let test = expired();
         fs::create_dir_all(journal(&test).parent().unwrap()).unwrap();
         fs::copy(journal_of(&test, bytes), journal(&test)).unwrap();
@@ -137,8 +137,8 @@ fn an_answer_that_makes_no_sense_is_kept_until_the_profile_is_mended() {
     test.words(&due).prints_secrets().run().success().stderr_has("got no answer");
     assert_eq!(counts(&test).refresh_token, 1);
     let profile = test.config().join("profiles/standard.toml");
-    let text = fs::read_to_string(&profile).unwrap();
-    fs::write(&profile, text + "[response]\naccess_token = \"/data/access_token\"\n").unwrap();
+    let before = fs::read_to_string(&profile).unwrap();
+    fs::write(&profile, before + "[response]\naccess_token = \"/data/access_token\"\n").unwrap();
     test.words(&due).run().success().stdout_is("nested\n").stderr_is("");
     assert!(!journal(&test).exists());
 }
@@ -156,7 +156,7 @@ fn a_full_disk_before_the_request_means_that_nothing_is_sent() {
 #[test]
 fn a_disk_that_fills_up_during_the_exchange_has_room_for_the_answer() {
     const SCRIPT: &str = r#"
-        mkdir -p -m 700 "$OAUTHCTL_DATA_DIR"
+        mkdir -m 700 "$OAUTHCTL_DATA_DIR"
         mount -t tmpfs -o size=1m,mode=700 none "$OAUTHCTL_DATA_DIR" || exit 99
         "$PROGRAM" login || exit
         : >"$HOME/in"; until [ -e "$HOME/go" ]; do sleep 0.01; done
