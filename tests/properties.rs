@@ -275,7 +275,7 @@ proptest! {
         match world.session(Vec::new(), |s| token(s, Identity::User, Why::Life)) {
             Ok(_) | Err(Error::LoginRequired { .. }) => {}
             Err(error) => {
-                let faults = [StoreFault::Corrupt, StoreFault::Newer, StoreFault::Elsewhere];
+                let faults = [StoreFault::Corrupt, StoreFault::Newer, StoreFault::Elsewhere(StoreKind::Keychain)];
                 assert_told(&error, &faults);
             }
         }

@@ -92,3 +92,31 @@ fn a_login_into_another_store_moves_the_session_there() {
         test.words("header -p bindeo --store keychain").run().fails_with(7);
     });
 }
+
+#[test]
+fn migrate_moves_sessions_and_secrets_and_can_be_run_again() {
+    keyring::with(Keyring::Unlocked, || {
+        let test = on_the_bus();
+        test.words("client-token -p bindeo --store file").prints_secrets().run().success();
+        test.words("login -p bindeo --store file").run().success();
+        test.words("profile set kabbage client_secret --stdin --store file")
+            .stdin("client/secret:1")
+            .run()
+            .success();
+        let before = test.access_token();
+        let migrate = || test.words("store migrate file keychain").run().success();
+        migrate().stderr_is("Moved 3 entries from the file store to the keychain store.\n");
+        migrate().stderr_is("Moved 0 entries from the file store to the keychain store.\n");
+        assert_eq!(store(&test), "keychain");
+        assert_eq!(std::fs::read_dir(test.data().join("tokens")).unwrap().count(), 0);
+        let token = test.words("token -p bindeo").prints_secrets().run().success();
+        token.stdout_is(&format!("{before}\n"));
+        test.words("login -p kabbage").run().success();
+        test.words("refresh -p bindeo").run().success();
+        test.words("store migrate keychain keychain").run().fails_with(2);
+        test.words("store migrate keychain none").run().fails_with(2);
+        test.words("store migrate keychain file -p bindeo").run().success();
+        assert_eq!(store(&test), "file");
+        test.words("refresh -p bindeo").run().success();
+    });
+}

@@ -96,7 +96,8 @@ impl Args {
             for (profile, error) in failed {
                 context.terminal.line("31", "error", &format!("{profile}: {}", error.sentence()));
             }
-            return Err(anyhow::Error::from(first).context(format!("the token of {profile} was not renewed")));
+            return Err(anyhow::Error::from(first)
+                .context(format!("the token of {profile} was not renewed")));
         }
         if self.json {
             let now = now();
@@ -123,7 +124,10 @@ impl Args {
             let asked = stored.tokens.asked;
             profile.scope = asked.scope;
             profile.request.params.retain(|(name, _)| name != "audience");
-            profile.request.params.extend(asked.audience.map(|audience| ("audience".to_owned(), audience)));
+            profile
+                .request
+                .params
+                .extend(asked.audience.map(|audience| ("audience".to_owned(), audience)));
         }
         let obtained = self.renew(context, &profile, slot.identity)?;
         Ok(Some((profile, obtained)))
