@@ -1,7 +1,7 @@
 //! A logout: the end of a session is written down before anything is removed.
 
 use super::index::{self, IndexEntry};
-use super::renew::Recovered;
+use super::recover::Recovered;
 use super::slot::Slot;
 use super::{Held, Session, has_fault};
 use crate::error::{Error, Result, StoreFault};

@@ -26,6 +26,7 @@ use crate::token::{Asked, MinTtl, TokenSet, UnixTime};
 use crate::wire::client_auth::ClientCredentials;
 
 mod answer;
+mod grants;
 pub mod index;
 mod journal;
 mod lock;
@@ -33,9 +34,11 @@ mod login;
 mod logout;
 pub mod migrate;
 mod record;
+mod recover;
 mod renew;
 pub mod secrets;
 pub mod slot;
+mod spend;
 pub mod vault;
 
 pub use login::Login;

@@ -1,0 +1,73 @@
+//! RECOVER: what an earlier process was given and could not store finds its place.
+
+use super::answer::adopt;
+use super::journal::{self, Found};
+use super::record::Record;
+use super::slot::Slot;
+use super::{Held, Session};
+use crate::error::{Error, Result};
+use crate::terms::Identity;
+use crate::wire::redact::Redactor;
+
+/// What RECOVER left.
+pub(super) struct Recovered {
+    /// The slot, as new as can be.
+    pub(super) held: Option<Held>,
+    /// What there was to recover.
+    pub(super) journal: Journaled,
+}
+
+/// What an earlier process had left in the journal.
+pub(super) enum Journaled {
+    /// Nothing of use.
+    Nothing,
+    /// A request whose answer nobody has, or can read: its refresh token may be spent.
+    Unanswered,
+    /// An answer, which is in its place now.
+    Replayed,
+    /// An answer that the store still won't take: the journal has the only copy.
+    Pending(Error),
+}
+
+impl Session<'_> {
+    /// RECOVER: puts in place what an earlier process was given and could not store.
+    pub(super) fn recover(&self, slot: &Slot) -> Result<Recovered> {
+        match self.read(slot)? {
+            Some(held) if slot.identity == Identity::User => self.recover_journal(slot, held),
+            // A machine has no journal, and without its record nobody can open one.
+            held => Ok(Recovered { held, journal: Journaled::Nothing }),
+        }
+    }
+
+    /// RECOVER, for a record that was read.
+    ///
+    /// A journal that can't be removed is no error: its generation says that it is old.
+    pub(super) fn recover_journal(&self, slot: &Slot, mut held: Held) -> Result<Recovered> {
+        let path = self.journal_path(slot);
+        let (intent, answer) = match journal::read(&path, &held.record.journal_key)? {
+            Found::Nothing => {
+                return Ok(Recovered { held: Some(held), journal: Journaled::Nothing });
+            }
+            Found::Unanswered => {
+                return Ok(Recovered { held: Some(held), journal: Journaled::Unanswered });
+            }
+            Found::Answered(found) => *found,
+        };
+        let adopted = adopt(&intent, &answer, &self.profile.response, &Redactor::new([]));
+        let journal = match adopted {
+            _ if intent.generation <= held.newest() => Journaled::Nothing,
+            Ok(tokens) => {
+                let (generation, tokens) = (intent.generation, Some(tokens));
+                held.record = Record { generation, tokens, ..held.record };
+                self.write(slot, &held).map_or_else(Journaled::Pending, |()| Journaled::Replayed)
+            }
+            // It may be read once the profile is mended.
+            Err(Error::BadAnswer(_)) => Journaled::Unanswered,
+            Err(_) => Journaled::Nothing,
+        };
+        if matches!(journal, Journaled::Nothing | Journaled::Replayed) {
+            let _ = journal::remove(&path);
+        }
+        Ok(Recovered { held: Some(held), journal })
+    }
+}
