@@ -165,8 +165,8 @@ pub enum StoreFault {
     Newer,
     /// More than one entry answers to one name.
     Ambiguous,
-    /// The token is remembered to be in another store than the one named.
-    Elsewhere,
+    /// The token is remembered to be in this store, and not in the one that was named.
+    Elsewhere(crate::terms::StoreKind),
     /// Anything else, such as a full disk.
     Failed,
 }

@@ -23,6 +23,7 @@ mod profile;
 mod properties;
 mod provider;
 mod refresh;
+mod remembered;
 #[cfg(target_os = "linux")]
 mod renewal;
 mod sandbox;

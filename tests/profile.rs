@@ -168,7 +168,7 @@ fn add_takes_a_client_secret_from_stdin_into_the_store() {
 
 #[test]
 fn set_keeps_comments_and_order() {
-    let before = "# mine\nprovider = \"bindeo\" # the one\n\nclient_id = \"a\"\n# the end\n";
+    let before = "# mine\nprovider = \"bindeo\" # the one\n\nclient_id = \"a\" # me\n# the end\n";
     let test = Test::new().profile("x", before);
     run(&test, "set x client_id b").success().stdout_is("").stderr_is("");
     assert_eq!(text(&test, "x"), before.replace("\"a\"", "\"b\""));

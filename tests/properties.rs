@@ -9,8 +9,8 @@ use oauthctl::env::Env;
 use oauthctl::error::{Error, Result, StoreFault};
 use oauthctl::exchange::Exchange;
 use oauthctl::profile::Profile;
+use oauthctl::profile::dirs::Dirs;
 use oauthctl::profile::layer::{self, Layer, Origin};
-use oauthctl::profile::load::Dirs;
 use oauthctl::profile::schema;
 use oauthctl::report::Silent;
 use oauthctl::secret::Secret;
@@ -275,7 +275,7 @@ proptest! {
         match world.session(Vec::new(), |s| token(s, Identity::User, Why::Life)) {
             Ok(_) | Err(Error::LoginRequired { .. }) => {}
             Err(error) => {
-                let faults = [StoreFault::Corrupt, StoreFault::Newer, StoreFault::Elsewhere];
+                let faults = [StoreFault::Corrupt, StoreFault::Newer, StoreFault::Elsewhere(StoreKind::Keychain)];
                 assert_told(&error, &faults);
             }
         }

@@ -62,6 +62,8 @@ fn every_profile_that_has_a_file_or_a_token_is_listed() {
         ]
     );
     assert_eq!(list(&test, "-p standard").len(), 3);
+    let named = test.words("show --json").env("OAUTHCTL_PROFILE", "bindeo").run().success();
+    assert_eq!(named.json().as_array().unwrap().len(), all.len(), "only the flag chooses");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::names;
 use crate::duration;
 use crate::env::Env;
 use crate::error::{Error, Result};
+use crate::profile::environment::from_text;
 use crate::profile::layer::{Layer, Origin};
 use crate::profile::schema::Value;
 use crate::terms::Identity;
@@ -119,7 +120,7 @@ impl ScopeArg {
     /// The flag as the top layer of a profile.
     pub fn lay(&self, layer: &mut Layer) -> Result<()> {
         if !self.scope.is_empty() {
-            let value = crate::profile::load::from_text("scope", &self.scope.join(" "), "--scope")?;
+            let value = from_text("scope", &self.scope.join(" "), "--scope")?;
             layer.set("scope", value, Origin::Flag("--scope"));
         }
         Ok(())

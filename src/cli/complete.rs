@@ -4,6 +4,8 @@ use super::context::Context;
 use super::terminal;
 use crate::durable;
 use crate::error::{ConfigError, Error, Result};
+use crate::profile::dirs::read_file;
+use crate::profile::environment::from_text;
 use crate::profile::layer::{Layer, Origin};
 use crate::profile::load::{self, Found};
 use crate::profile::schema::{PROFILE, SecretSource, Value};
@@ -80,7 +82,7 @@ pub(super) fn ask_for_missing(context: &Context, found: &mut Found) -> Result<Ty
             continue;
         }
         let text = terminal::ask(key)?;
-        found.layer.set(key, load::from_text(key, &text, key)?, Origin::Flag("typed"));
+        found.layer.set(key, from_text(key, &text, key)?, Origin::Flag("typed"));
         typed.key(key, text);
     }
     Ok(typed)
@@ -104,12 +106,12 @@ pub(super) fn save_unless_refused(
         return Ok(());
     }
     let path = context.dirs.profile(&found.name);
-    let mut text = match load::read_file(&path)? {
+    let mut text = match read_file(&path)? {
         Some(text) => text,
         None => new_text(found)?,
     };
     for (key, value) in &typed.keys {
-        text = edit::set(&text, key, &load::from_text(key, value, key)?)?;
+        text = edit::set(&text, key, &from_text(key, value, key)?)?;
     }
     if let Some(secret) = &typed.client_secret {
         let entry = secrets::client_secret_entry(&found.name);
@@ -144,7 +146,7 @@ pub(super) fn write_profile(context: &Context, name: &str, text: &str) -> Result
 /// Makes a profile the default, or none.
 pub(super) fn set_default(context: &Context, name: Option<&str>) -> Result<()> {
     let path = context.dirs.settings();
-    let text = load::read_file(&path)?.unwrap_or_default();
+    let text = read_file(&path)?.unwrap_or_default();
     let text = match name {
         Some(name) => edit::set(&text, "default_profile", &Value::Text(name.to_owned()))?,
         None => edit::unset(&text, "default_profile")?.0,

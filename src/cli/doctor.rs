@@ -7,6 +7,7 @@ use crate::output::json;
 use crate::output::table::{Cell, Table, Tone};
 use crate::profile::Profile;
 use crate::profile::dialect::{Format, Method};
+use crate::profile::dirs::names_in;
 use crate::profile::layer::Layer;
 use crate::profile::load;
 use crate::profile::schema::SecretSource;
@@ -120,7 +121,7 @@ fn configuration(context: &Context) -> Vec<Finding> {
             ));
         }
     }
-    for name in load::names_in(&dirs.config.join("providers")) {
+    for name in names_in(&dirs.config.join("providers")) {
         if let Err(error) = load::preset(dirs, &name) {
             findings.push(Finding::error(
                 "config",

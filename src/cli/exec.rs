@@ -61,6 +61,7 @@ fn run(context: &Context, mut command: Command) -> u8 {
 }
 
 /// The status of a child as ours: its own code, or 128 and the signal that ended it.
+#[cfg(any(not(unix), feature = "sandbox"))]
 pub(super) fn status(status: std::process::ExitStatus) -> u8 {
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);

@@ -1,6 +1,7 @@
 //! The edge where errors meet a person and a script: exit codes and hints, in one place.
 
 use crate::error::{ConfigError, Error, StoreError, StoreFault};
+use crate::profile::load::ENV_PROFILE;
 use crate::terms::StoreKind;
 
 use super::terminal::Terminal;
@@ -31,43 +32,71 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
 }
 
 /// Tells a person what went wrong, why, and what to do next.
-pub(super) fn tell(terminal: &Terminal, error: &anyhow::Error, profile: Option<&str>) {
+pub(super) fn tell(
+    terminal: &Terminal,
+    error: &anyhow::Error,
+    dry_run: &str,
+    profile: Option<&str>,
+) {
     terminal.line("31", "error", &error.to_string());
     for cause in error.chain().skip(1) {
         terminal.line("31", "caused by", &cause.to_string());
     }
-    if let Some(hint) = error.downcast_ref().and_then(|error| hint(error, profile)) {
+    if let Some(hint) = error.downcast_ref().and_then(|error| hint(error, dry_run, profile)) {
         terminal.line("36", "hint", &hint);
     }
 }
 
-/// What to do next: a command that can be run, where there is one.
-fn hint(error: &Error, profile: Option<&str>) -> Option<String> {
+/// What to do next: a command that can be run, where there is one. `dry_run` is the one that shows
+/// the request which was at fault.
+fn hint(error: &Error, dry_run: &str, profile: Option<&str>) -> Option<String> {
     let name = profile.unwrap_or("NAME");
     Some(match error {
-        Error::Config(ConfigError { missing: Some(key), .. }) => match *key {
-            "profile" => "list what there is with: oauthctl profile list; make one with: oauthctl profile add NAME --provider PROVIDER".to_owned(),
-            "client_secret" => format!("oauthctl profile set {name} client_secret --stdin"),
-            "password" => "give it in OAUTHCTL_PASSWORD, or with: oauthctl login --password-stdin".to_owned(),
-            key => format!("oauthctl profile set {name} {key} VALUE"),
-        },
-        Error::Config(ConfigError { file: Some(_), .. }) => "check every file of the configuration with: oauthctl doctor".to_owned(),
+        Error::Config(ConfigError { missing: Some(key), .. }) => missing(key, name),
+        Error::Config(ConfigError { file: Some(_), .. }) => {
+            "check every file of the configuration with: oauthctl doctor".to_owned()
+        }
         Error::LoginRequired { profile, .. } => format!("oauthctl login --profile {profile}"),
         Error::Refused(refusal) if refusal.error.as_deref() == Some("invalid_client") => {
-            format!("see which client_id and client_secret are in use with: oauthctl profile show {name}")
+            format!(
+                "see which client_id and client_secret are in use with: oauthctl profile show {name}"
+            )
+        }
+        Error::Refused(refusal) if refusal.is_invalid_grant() => {
+            format!(
+                "log in again, with another username or password: oauthctl login --profile {name}"
+            )
         }
         Error::Refused(_) | Error::BadAnswer(_) => {
-            format!("see what is sent with: oauthctl -vvv refresh --profile {name}")
+            format!("see what is sent with: oauthctl {dry_run} --dry-run --profile {name}")
         }
-        Error::Network { .. } | Error::Unavailable { .. } => format!("oauthctl doctor --profile {name}"),
+        Error::Network { .. } | Error::Unavailable { .. } => {
+            format!("oauthctl doctor --profile {name}")
+        }
         Error::Store(error) => store_hint(error),
         _ => return None,
     })
 }
 
+/// The command that supplies what a profile lacks.
+fn missing(key: &str, profile: &str) -> String {
+    match key {
+        "profile" => "list what there is with: oauthctl profile list; make one with: oauthctl profile add NAME --provider PROVIDER".to_owned(),
+        "password" => "give it in OAUTHCTL_PASSWORD, or with: oauthctl login --password-stdin".to_owned(),
+        _ if profile == ENV_PROFILE => format!("set OAUTHCTL_{}", key.to_ascii_uppercase()),
+        "client_secret" => format!("oauthctl profile set {profile} client_secret --stdin"),
+        _ => format!("oauthctl profile set {profile} {key} VALUE"),
+    }
+}
+
 fn store_hint(error: &StoreError) -> String {
     match (error.fault, error.store) {
-        (StoreFault::Elsewhere, _) => "oauthctl store migrate".to_owned(),
+        (StoreFault::Elsewhere(kept), StoreKind::None) => {
+            format!(
+                "name the store that holds it, --store {kept}, or move it first with: oauthctl store migrate"
+            )
+        }
+        (StoreFault::Elsewhere(kept), named) => format!("oauthctl store migrate {kept} {named}"),
         (StoreFault::Locked, _) => {
             "unlock the keychain, or run the command in a terminal where it can be unlocked"
                 .to_owned()

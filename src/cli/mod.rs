@@ -34,6 +34,7 @@ mod refresh;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod show;
+mod store;
 mod terminal;
 mod token;
 
@@ -73,6 +74,7 @@ enum Command {
     Logout(logout::Args),
     Profile(profile::Args),
     Provider(provider::Args),
+    Store(store::Args),
     Doctor(doctor::Args),
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Args),
@@ -88,6 +90,15 @@ impl Command {
             #[cfg(feature = "sandbox")]
             Self::Sandbox(args) => args.wraps(),
             _ => false,
+        }
+    }
+
+    /// The command that shows the request which this one makes.
+    const fn dry_run(&self) -> &'static str {
+        match self {
+            Self::Login(_) => "login",
+            Self::ClientToken(_) => "client-token",
+            _ => "refresh",
         }
     }
 
@@ -109,6 +120,7 @@ impl Command {
             Self::Logout(args) => args.run(context),
             Self::Profile(args) => args.run(context),
             Self::Provider(args) => args.run(context),
+            Self::Store(args) => args.run(context),
             Self::Doctor(args) => args.run(context),
             #[cfg(feature = "sandbox")]
             Self::Sandbox(args) => return args.run(context),
@@ -138,6 +150,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let wraps = cli.command.wraps();
+    let dry_run = cli.command.dry_run();
     let profile = cli.global.profile.clone();
     // Until the settings are read, nothing is known of colours.
     let plain = Terminal::new(cli.global.quiet, cli.global.verbose, false);
@@ -153,7 +166,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            failure::tell(&terminal, &error, profile.as_deref());
+            failure::tell(&terminal, &error, dry_run, profile.as_deref());
             let code = failure::code(&error);
             ExitCode::from(if wraps && code != failure::USAGE { failure::WRAPPER } else { code })
         }
@@ -170,7 +183,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(unwritten) => {
             let unwritten = unwritten.into();
-            failure::tell(&Terminal::new(false, 0, false), &unwritten, None);
+            failure::tell(&Terminal::new(false, 0, false), &unwritten, "refresh", None);
             ExitCode::from(failure::code(&unwritten))
         }
     }

@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use clap_complete::CompletionCandidate;
 
 use crate::env::Env;
-use crate::profile::load::{self, Dirs};
+use crate::profile::dirs::Dirs;
+use crate::profile::load;
 use crate::profile::schema::PROFILE;
 
 /// The profiles, and the presets that can serve as one.

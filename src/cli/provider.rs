@@ -58,7 +58,7 @@ impl Args {
 }
 
 fn preset(context: &Context, name: &str) -> Result<Layer> {
-    crate::profile::schema::check_name(name)
+    crate::profile::check::check_name(name)
         .map_err(|what| Error::config(format!("a preset's name {what}")))?;
     load::preset(&context.dirs, name)?.ok_or_else(|| {
         let names = load::provider_names(&context.dirs);

@@ -79,7 +79,7 @@ impl Args {
     /// Renews whatever is cached; what fails is told, and the rest is renewed all the same.
     fn run_all(&self, context: &Context) -> anyhow::Result<()> {
         let mut renewed = Vec::new();
-        let mut failed = None;
+        let mut failed = Vec::new();
         for name in index::names(&context.dirs.data)? {
             let Some(slot) = Slot::from_name(&name) else { continue };
             let named = context.global.profile.as_ref();
@@ -87,16 +87,17 @@ impl Args {
                 continue;
             }
             match self.renew_slot(context, &slot) {
-                Ok(Some(pair)) => renewed.push(pair),
-                Ok(None) => {}
-                Err(error) => {
-                    context.terminal.line("31", "error", &format!("{}: {error}", slot.profile));
-                    failed.get_or_insert(error);
-                }
+                Ok(pair) => renewed.extend(pair),
+                Err(error) => failed.push((slot.profile, error)),
             }
         }
-        if let Some(error) = failed {
-            return Err(anyhow::Error::from(error));
+        let mut failed = failed.into_iter();
+        if let Some((profile, first)) = failed.next() {
+            for (profile, error) in failed {
+                context.terminal.line("31", "error", &format!("{profile}: {}", error.sentence()));
+            }
+            return Err(anyhow::Error::from(first)
+                .context(format!("the token of {profile} was not renewed")));
         }
         if self.json {
             let now = now();
@@ -120,7 +121,13 @@ impl Args {
             // A machine's token is asked for again as it was asked for before.
             let stored = context.with_session(&profile, None, |session| session.stored(slot))?;
             let Some(stored) = stored else { return Ok(None) };
-            profile.scope = stored.tokens.asked.scope;
+            let asked = stored.tokens.asked;
+            profile.scope = asked.scope;
+            profile.request.params.retain(|(name, _)| name != "audience");
+            profile
+                .request
+                .params
+                .extend(asked.audience.map(|audience| ("audience".to_owned(), audience)));
         }
         let obtained = self.renew(context, &profile, slot.identity)?;
         Ok(Some((profile, obtained)))

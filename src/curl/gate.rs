@@ -14,9 +14,10 @@ use rustix::fs::{FileType, SeekFrom, fstat, seek};
 use super::dump::Dump;
 use super::heads::{Heads, Verdict};
 use super::launch::Launch;
-use super::plan::{Requests, Watch};
+use super::plan::Requests;
 use super::redact::Redactor;
 use super::relay::{self, Held, Pipes};
+use super::segment::Watch;
 
 use super::{Bearer, Call, Outcome, Tokens, check_token, private};
 use crate::error::{Error, Result};

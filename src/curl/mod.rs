@@ -21,6 +21,7 @@ mod heads;
 mod launch;
 mod operands;
 mod options;
+mod place;
 mod plan;
 #[cfg(unix)]
 mod private;
@@ -46,7 +47,8 @@ use crate::secret::Secret;
 #[cfg(unix)]
 use gate::{become_curl, run_requests};
 use options::Table;
-use plan::{Files, Plan, Surroundings};
+use place::Files;
+use plan::{Plan, Surroundings};
 #[cfg(not(unix))]
 use standard_input::{become_curl, run_requests};
 

@@ -10,27 +10,15 @@ use std::io;
 use std::path::PathBuf;
 
 use super::config;
-use super::heads::Manners;
 use super::options::{Item, Table};
-use super::segment::Segment;
-use super::targets::{ApiHosts, Target};
-use crate::error::{ConfigError, Error, Result};
+use super::place::{Files, Place};
+use super::segment::{Segment, Watch};
+use super::targets::{self, ApiHosts};
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// How deep configuration files may name others; curl's own bound, since it has one.
 const LEVELS: usize = 5;
-
-/// What the judgement needs to know of files.
-pub(super) trait Files {
-    /// The whole content of a file, or of standard input for `-`.
-    fn read(&self, name: &[u8]) -> io::Result<Vec<u8>>;
-
-    /// Whether a file yields its content only once, as a pipe does.
-    fn is_once(&self, name: &[u8]) -> bool;
-
-    /// Whether it names a descriptor that isn't open, which one of ours could come to be.
-    fn is_closed(&self, name: &[u8]) -> bool;
-}
 
 /// A part of what curl is told.
 pub(super) enum Word {
@@ -61,47 +49,6 @@ pub(super) struct Requests {
     pub(super) stdin: bool,
     /// What to watch, where the one request can be repeated.
     pub(super) watch: Option<Watch>,
-}
-
-/// A request that can be repeated.
-pub(super) struct Watch {
-    pub(super) origin: Target,
-    pub(super) manners: Manners,
-    /// Where the user wants the heads, if anywhere.
-    pub(super) dump: Option<Vec<u8>>,
-    /// Whether heads go to where the body goes.
-    pub(super) show: bool,
-    /// Whether the body goes to standard output.
-    pub(super) to_stdout: bool,
-    /// Whether it does so by an explicit `-o -`, even if binary.
-    pub(super) binary: bool,
-}
-
-/// Where an option stands.
-#[derive(Clone)]
-pub(super) enum Place {
-    CommandLine,
-    /// A line of a file; `typed` unless it is curl's own `.curlrc`.
-    File {
-        file: PathBuf,
-        line: usize,
-        typed: bool,
-    },
-}
-
-impl Place {
-    /// An error about what stands here.
-    pub(super) fn refuse(&self, message: impl Into<String>) -> Error {
-        match self {
-            Self::CommandLine => Error::config(message),
-            Self::File { file, line, .. } => Error::Config(ConfigError {
-                message: message.into(),
-                file: Some(file.clone()),
-                line: Some(*line),
-                missing: None,
-            }),
-        }
-    }
 }
 
 /// What surrounds a command line.
@@ -200,20 +147,27 @@ impl Judge<'_> {
             self.words.push(Word::Config(text.into()));
             return Ok(());
         }
-        if self.note(item, &place)? {
-            self.words.push(Word::Option(item.clone()));
+        if let Some(item) = self.note(item, &place)? {
+            self.words.push(Word::Option(item));
         }
         Ok(())
     }
 
-    /// Takes note of an option; whether curl is to be told of it.
-    fn note(&mut self, item: &Item, place: &Place) -> Result<bool> {
-        self.segment.note(item, place, self.around.files)?;
+    /// Takes note of an option, and tells what of it curl is told.
+    fn note(&mut self, item: &Item, place: &Place) -> Result<Option<Item>> {
+        let item = match item.value.as_deref() {
+            Some(url) if item.name == "url" && !targets::has_scheme(url) => {
+                // curl would guess a scheme by the host's name, and mostly plain http.
+                Item::with("url", [b"https://", url].concat())
+            }
+            _ => item.clone(),
+        };
+        self.segment.note(&item, place, self.around.files)?;
         // Told several times, curl since 8.10 traces: it breaks the token, which then passes.
         let louder = item.name == "verbose" && item.on;
         let told = !(louder && self.verbose);
         self.verbose |= louder;
-        Ok(told)
+        Ok(told.then_some(item))
     }
 
     /// Takes the text of a configuration file.
@@ -257,8 +211,8 @@ impl Judge<'_> {
             return Err(place.refuse("--next has to stand on the command line"));
         }
         if !names_file(item) {
-            if self.note(item, place)? {
-                config::write(written, item);
+            if let Some(item) = self.note(item, place)? {
+                config::write(written, &item);
             }
             return Ok(());
         }

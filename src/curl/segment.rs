@@ -3,7 +3,7 @@
 use super::heads::Manners;
 use super::operands::operands;
 use super::options::Item;
-use super::plan::{Files, Place, Watch};
+use super::place::{Files, Place};
 use super::targets::{ApiHosts, Target};
 use crate::error::{Error, Result};
 
@@ -30,6 +30,20 @@ pub(super) struct Segment {
     dump: Option<Vec<u8>>,
     output: Option<Vec<u8>>,
     remote_name: bool,
+}
+
+/// A request that can be repeated.
+pub(super) struct Watch {
+    pub(super) origin: Target,
+    pub(super) manners: Manners,
+    /// Where the user wants the heads, if anywhere.
+    pub(super) dump: Option<Vec<u8>>,
+    /// Whether heads go to where the body goes.
+    pub(super) show: bool,
+    /// Whether the body goes to standard output.
+    pub(super) to_stdout: bool,
+    /// Whether it does so by an explicit `-o -`, even if binary.
+    pub(super) binary: bool,
 }
 
 impl Segment {

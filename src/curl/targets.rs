@@ -82,8 +82,15 @@ impl Pattern {
     }
 }
 
-/// What a URL without a scheme, or with another one, does.
+/// What a URL with another scheme does.
 const NO_SCHEME: &str = "doesn't begin with https:// or http://";
+
+/// Whether a URL names its scheme, and be it one that is refused.
+pub(super) fn has_scheme(url: &[u8]) -> bool {
+    let colon = url.windows(3).position(|window| window == b"://");
+    // What a path or a query holds is no scheme of its own.
+    colon.is_some_and(|colon| !url[..colon].iter().any(|byte| b"/?#".contains(byte)))
+}
 
 /// Where a URL leads.
 #[derive(Debug, Clone, PartialEq, Eq)]

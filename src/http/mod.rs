@@ -14,8 +14,8 @@ use self::connect::{Lookup, Progress};
 use self::failure::Failure;
 use crate::env::Env;
 use crate::error::{Error, Result};
+use crate::profile::check::is_protected;
 use crate::profile::dialect::Method;
-use crate::profile::schema::is_protected;
 use crate::secret::Secret;
 use crate::wire::{HttpRequest, HttpResponse};
 

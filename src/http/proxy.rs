@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::profile::schema::is_loopback;
+use crate::profile::check::is_loopback;
 
 /// The port of a proxy that names none, as curl has it.
 const USUAL_PORT: u16 = 1080;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::schema::{Field, Kind, SecretSource, Value, nearest_word};
+use super::check::nearest_word;
+use super::schema::{Field, Kind, SecretSource, Value};
 use crate::error::{ConfigError, Error, Result};
 
 /// Where a value was set.

@@ -1,103 +1,18 @@
 //! Finds the files of a profile and lays its layers over each other.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::check::{check_name, nearest_word};
+use super::dirs::{Dirs, names_in, read_file};
+use super::environment::{ENDPOINT_VARIABLES, credentials, variables};
 use super::layer::{self, Layer, Origin};
 use super::presets;
-use super::schema::{self, Field, Value, check_name, nearest_word};
+use super::schema::{self, Field, Value};
 use crate::env::Env;
 use crate::error::{ConfigError, Error, Result};
 
-/// No configuration file is larger; whatever is, is none of ours.
-const MAX_FILE: u64 = 1 << 20;
-
 /// A preset may build on another, and that on a third; nobody needs more.
 const MAX_INHERITANCE: usize = 8;
-
-/// Where configuration and data live.
-#[derive(Debug, Clone)]
-pub struct Dirs {
-    /// Profiles, presets and settings, written by people.
-    pub config: PathBuf,
-    /// Tokens, locks and journals, written by this program.
-    pub data: PathBuf,
-}
-
-impl Dirs {
-    /// The platform's directories, unless flag or environment name others. None needs to exist.
-    pub fn find(env: &Env, config_dir: Option<&Path>) -> Result<Self> {
-        let config = config_dir
-            .map(Path::to_owned)
-            .or_else(|| env.os("OAUTHCTL_CONFIG_DIR").map(PathBuf::from));
-        let data = env.os("OAUTHCTL_DATA_DIR").map(PathBuf::from);
-        if let (Some(config), Some(data)) = (&config, &data) {
-            return Ok(Self { config: absolute(config)?, data: absolute(data)? });
-        }
-        let platform = directories::ProjectDirs::from("", "", "oauthctl").ok_or_else(|| {
-            Error::config("no home directory is known: set HOME, or OAUTHCTL_CONFIG_DIR and OAUTHCTL_DATA_DIR")
-        })?;
-        Ok(Self {
-            config: absolute(&config.unwrap_or_else(|| platform.config_dir().to_owned()))?,
-            data: absolute(&data.unwrap_or_else(|| platform.data_local_dir().to_owned()))?,
-        })
-    }
-
-    /// The file of a profile.
-    #[must_use]
-    pub fn profile(&self, name: &str) -> PathBuf {
-        self.config.join("profiles").join(format!("{name}.toml"))
-    }
-
-    /// The file of a preset of the user's own.
-    #[must_use]
-    pub fn provider(&self, name: &str) -> PathBuf {
-        self.config.join("providers").join(format!("{name}.toml"))
-    }
-
-    /// The file of the settings.
-    #[must_use]
-    pub fn settings(&self) -> PathBuf {
-        self.config.join("config.toml")
-    }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path)
-        .map_err(|error| Error::io(format!("can't find {}", path.display()), error))
-}
-
-/// Reads a file of the configuration; `None` where there is none.
-pub fn read_file(path: &Path) -> Result<Option<String>> {
-    let fault = |message: String| {
-        Error::Config(ConfigError {
-            message,
-            file: Some(path.to_owned()),
-            ..ConfigError::default()
-        })
-    };
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error)
-            if matches!(
-                error.kind(),
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(None);
-        }
-        Err(error) => return Err(fault(format!("can't be read: {error}"))),
-    };
-    // Room for any ordinary profile at once: each further read is a system call.
-    let mut bytes = Vec::with_capacity(4096);
-    file.take(MAX_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| fault(format!("can't be read: {error}")))?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(fault("is larger than 1 MiB".to_owned()));
-    }
-    String::from_utf8(bytes).map(Some).map_err(|_| fault("is not valid UTF-8".to_owned()))
-}
 
 /// Reads a file of the configuration as a layer; `None` where there is none.
 pub fn read_layer(schema: &[Field], path: &Path) -> Result<Option<Layer>> {
@@ -142,22 +57,6 @@ pub fn read_preset(name: &str, text: &str) -> Result<Layer> {
     layer::read(schema::PROFILE, text, &|_| Origin::Preset(name.to_owned()), None)
 }
 
-/// The names of the files in a directory of the configuration, sorted.
-#[must_use]
-pub fn names_in(directory: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            entry.file_name().into_string().ok()?.strip_suffix(".toml").map(str::to_owned)
-        })
-        .filter(|name| check_name(name).is_ok())
-        .collect();
-    names.sort();
-    names
-}
-
 /// The names of all profiles that have a file.
 #[must_use]
 pub fn profile_names(dirs: &Dirs) -> Vec<String> {
@@ -190,14 +89,6 @@ pub struct Found {
     /// All layers over each other.
     pub layer: Layer,
 }
-
-/// The variables that make a profile by themselves, and their keys.
-const ENDPOINT_VARIABLES: &[(&str, &str)] = &[
-    ("OAUTHCTL_PROVIDER", "provider"),
-    ("OAUTHCTL_BASE_URL", "base_url"),
-    ("OAUTHCTL_ISSUER", "issuer"),
-    ("OAUTHCTL_TOKEN_URL", "token_url"),
-];
 
 /// The name of the profile that the environment alone makes.
 pub const ENV_PROFILE: &str = "env";
@@ -234,7 +125,7 @@ pub fn choose(dirs: &Dirs, env: &Env, flag: Option<&str>, settings: &Layer) -> R
 pub fn find(dirs: &Dirs, env: &Env, name: &str) -> Result<Found> {
     let path = dirs.profile(name);
     let file = read_layer(schema::PROFILE, &path)?;
-    let endpoints = environment(env, ENDPOINT_VARIABLES)?;
+    let endpoints = variables(env, ENDPOINT_VARIABLES)?;
     if let (Some(_), Some((variable, _))) = (&file, endpoints.first()) {
         return Err(Error::config(format!(
             "{variable} is set, but the profile {name} has a file, which alone says where its secrets go; unset {variable}, or name a profile without a file"
@@ -283,76 +174,6 @@ fn unknown_profile(dirs: &Dirs, name: &str) -> Error {
         missing: Some("profile"),
         ..ConfigError::default()
     })
-}
-
-type Variables = Vec<(&'static str, Layer)>;
-
-fn environment(env: &Env, variables: &[(&'static str, &'static str)]) -> Result<Variables> {
-    let mut layers = Vec::new();
-    for &(variable, key) in variables {
-        let Some(text) = env.text(variable)? else { continue };
-        let mut layer = Layer::default();
-        layer.set(key, from_text(key, &text, variable)?, Origin::Environment(variable));
-        layers.push((variable, layer));
-    }
-    Ok(layers)
-}
-
-/// The credentials and choices that the environment supplies for whichever profile.
-fn credentials(env: &Env) -> Result<Layer> {
-    const VARIABLES: &[(&str, &str)] = &[
-        ("OAUTHCTL_AS", "identity"),
-        ("OAUTHCTL_SCOPE", "scope"),
-        ("OAUTHCTL_MIN_TTL", "min_ttl"),
-        ("OAUTHCTL_CLIENT_ID", "client_id"),
-        ("OAUTHCTL_USERNAME", "username"),
-    ];
-    const SECRETS: &[(&str, &str)] =
-        &[("OAUTHCTL_CLIENT_SECRET", "client_secret"), ("OAUTHCTL_PASSWORD", "password")];
-    let mut all = Layer::default();
-    for (_, layer) in environment(env, VARIABLES)? {
-        all.overlay(layer);
-    }
-    for &(variable, key) in SECRETS {
-        if env.os(variable).is_some() {
-            let source = schema::SecretSource::Env(variable.to_owned());
-            all.set(key, Value::Secret(source), Origin::Environment(variable));
-        }
-    }
-    Ok(all)
-}
-
-/// Reads the text of a flag or a variable as the value of a key; lists are separated by blanks or commas.
-pub fn from_text(key: &str, text: &str, from: &str) -> Result<Value> {
-    let Some(field) = layer::field_of(schema::PROFILE, key) else {
-        return Err(Error::config(layer::unknown_key(schema::PROFILE, key)));
-    };
-    let list =
-        || text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
-    let value = match field.kind {
-        schema::Kind::Scopes => field
-            .kind
-            .list(text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()),
-        schema::Kind::Words(_) | schema::Kind::Hosts => field.kind.list(list()),
-        schema::Kind::Flag => match text {
-            "true" => field.kind.flag(true),
-            "false" => field.kind.flag(false),
-            _ => Err("must be true or false".to_owned()),
-        },
-        schema::Kind::Seconds => match text.parse() {
-            Ok(number) => field.kind.number(number),
-            Err(_) => Err("must be a whole number of seconds".to_owned()),
-        },
-        kind if kind.is_table() => {
-            let name = key
-                .strip_prefix(field.key)
-                .and_then(|rest| rest.strip_prefix('.'))
-                .unwrap_or_default();
-            kind.entry(name, text)
-        }
-        kind => kind.text(text),
-    };
-    value.map_err(|what| Error::config(format!("{from} {what}")))
 }
 
 #[cfg(test)]

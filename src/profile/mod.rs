@@ -6,16 +6,19 @@ use std::time::Duration;
 use url::Url;
 
 use self::dialect::{BasicEncoding, Format, Method, RequestDialect, ResponseDialect};
+use self::dirs::Dirs;
 use self::layer::Layer;
-use self::load::Dirs;
 use self::schema::SecretSource;
 use crate::duration;
 use crate::error::{Error, Result};
 use crate::terms::{ClientAuthMethod, GrantType, Identity};
 use crate::token::{Asked, MinTtl};
 
+pub mod check;
 pub mod dialect;
+pub mod dirs;
 pub mod edit;
+pub mod environment;
 pub mod layer;
 pub mod load;
 pub mod presets;
@@ -225,7 +228,7 @@ impl Profile {
 fn absolute_url(layer: &Layer, key: &'static str) -> Result<Option<Url>> {
     layer
         .text(key)
-        .map(|text| schema::check_url(text).map_err(|what| Error::config(format!("{key} {what}"))))
+        .map(|text| check::check_url(text).map_err(|what| Error::config(format!("{key} {what}"))))
         .transpose()
 }
 
@@ -246,7 +249,7 @@ fn endpoint(layer: &Layer, key: &'static str, base: Option<&Url>) -> Result<Opti
             ));
         }
     };
-    schema::check_url(&whole).map(Some).map_err(|what| Error::config(format!("{key} {what}")))
+    check::check_url(&whole).map(Some).map_err(|what| Error::config(format!("{key} {what}")))
 }
 
 /// The source with its path made whole.

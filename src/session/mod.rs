@@ -31,6 +31,7 @@ mod journal;
 mod lock;
 mod login;
 mod logout;
+pub mod migrate;
 mod record;
 mod renew;
 pub mod secrets;

@@ -56,7 +56,7 @@ impl<'a> Vault<'a> {
     pub fn remembered(&self, name: &EntryName, entry: &IndexEntry) -> Result<StoreKind> {
         match self.named {
             Some(named) if named != entry.store => Err(StoreError {
-                fault: StoreFault::Elsewhere,
+                fault: StoreFault::Elsewhere(entry.store),
                 store: named,
                 message: format!(
                     "the entry {} is kept in the {} store, not in the {named} store",

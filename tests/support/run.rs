@@ -122,10 +122,6 @@ impl<'a> Run<'a> {
     /// The command that a hint names is one that there is.
     #[track_caller]
     fn assert_can_be_run(&self, hint: &str) {
-        // The hint is promised, and the command is still to be made.
-        if hint == "oauthctl store migrate" {
-            return;
-        }
         let mut command = self.command(&self.test.program);
         command.args(hint.split_whitespace().skip(1)).arg("--help");
         let output = command.output().unwrap();

@@ -6,6 +6,7 @@ use crate::cli::complete::{self, Typed};
 use crate::cli::context::Context;
 use crate::cli::{names, terminal};
 use crate::error::{Error, Result};
+use crate::profile::environment::from_text;
 use crate::profile::layer::{Layer, Origin};
 use crate::profile::load::{self, Found};
 use crate::profile::schema::{PROFILE, SecretSource, Value};
@@ -68,7 +69,7 @@ impl Add {
             let provider = provider(context, &name)?;
             layer.set(
                 "provider",
-                load::from_text("provider", &provider, "provider")?,
+                from_text("provider", &provider, "provider")?,
                 Origin::Flag("typed"),
             );
         }
@@ -118,14 +119,12 @@ impl Add {
         let mut values = Vec::new();
         for (key, text) in flags {
             if let Some(text) = text {
-                values.push((key.to_owned(), load::from_text(key, text, key)?));
+                values.push((key.to_owned(), from_text(key, text, key)?));
             }
         }
         if !self.scope.is_empty() {
-            values.push((
-                "scope".to_owned(),
-                load::from_text("scope", &self.scope.join(" "), "--scope")?,
-            ));
+            values
+                .push(("scope".to_owned(), from_text("scope", &self.scope.join(" "), "--scope")?));
         }
         for pair in &self.set {
             let Some((key, text)) = pair.split_once('=') else {

@@ -6,8 +6,8 @@ use crate::cli::context::Context;
 use crate::cli::{complete, terminal};
 use crate::env;
 use crate::error::{Error, Result};
+use crate::profile::dirs::read_file;
 use crate::profile::layer::Origin;
-use crate::profile::load;
 use crate::profile::schema::PROFILE;
 
 pub(super) fn run(context: &Context, name: &str) -> Result<()> {
@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context, name: &str) -> Result<()> {
     std::fs::write(draft.path(), &before).map_err(fault)?;
     loop {
         run_editor(context, draft.path())?;
-        let after = load::read_file(draft.path())?.unwrap_or_default();
+        let after = read_file(draft.path())?.unwrap_or_default();
         if after == before {
             context.terminal.say("Nothing was changed.");
             return Ok(());

@@ -7,8 +7,10 @@ use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::output::json;
 use crate::output::table::Table;
+use crate::profile::check::check_name;
+use crate::profile::dirs::read_file;
 use crate::profile::layer::Layer;
-use crate::profile::schema::{Value, check_name};
+use crate::profile::schema::Value;
 use crate::profile::{self, Profile, load};
 use crate::session::secrets;
 use crate::terms::Identity;
@@ -163,7 +165,7 @@ fn checked(name: &str) -> Result<String> {
 
 /// The text of a profile's file; a preset's name becomes a profile with its first key.
 fn text_of(context: &Context, name: &str) -> Result<String> {
-    if let Some(text) = load::read_file(&context.dirs.profile(name))? {
+    if let Some(text) = read_file(&context.dirs.profile(name))? {
         return Ok(text);
     }
     load::find(&context.dirs, &Env::of(&[]), name)?;

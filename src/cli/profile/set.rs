@@ -4,9 +4,11 @@ use super::{checked, text_of};
 use crate::cli::context::Context;
 use crate::cli::{complete, names, terminal};
 use crate::error::{Error, Result};
+use crate::profile::dirs::read_file;
+use crate::profile::edit;
+use crate::profile::environment::from_text;
 use crate::profile::layer::{field_of, unknown_key};
 use crate::profile::schema::{Kind, PROFILE, SecretSource, Value};
-use crate::profile::{edit, load};
 use crate::secret::Secret;
 use crate::session::secrets;
 
@@ -107,7 +109,7 @@ pub(super) fn value(key: &str, words: &[String]) -> Result<Value> {
             "a secret is never an argument: set {key} with --stdin, --env, --file or --command"
         ))),
         (_, []) => Err(Error::Usage(format!("{key} needs a value, or --unset"))),
-        (_, [word]) => load::from_text(key, word, key),
+        (_, [word]) => from_text(key, word, key),
         (Kind::Scopes | Kind::Words(_) | Kind::Hosts | Kind::RedirectUris, words) => {
             field.kind.list(words.to_vec()).map_err(fault)
         }
@@ -123,7 +125,7 @@ fn store_client_secret(context: &Context, name: &str, secret: &Secret) -> Result
 pub(super) fn keep_client_secret(context: &Context, name: &str, secret: &Secret) -> Result<()> {
     store_client_secret(context, name, secret)?;
     let path = context.dirs.profile(name);
-    let text = load::read_file(&path)?.unwrap_or_default();
+    let text = read_file(&path)?.unwrap_or_default();
     complete::write_profile(
         context,
         name,

@@ -325,16 +325,35 @@ fn plain_http_and_unverified_https_are_for_this_machine_alone() {
 fn a_url_in_dispute_is_refused_without_being_shown() {
     let error = User::default().error(&["https://me:hunter2@api.bindeo.com/"]);
     assert_eq!(error, "a URL holds a user name");
-    for url in ["api.bindeo.com", "//api.bindeo.com", "@urls", "", "file:///etc/passwd"] {
-        assert_eq!(
-            User::default().error(&[url]),
-            "a URL doesn't begin with https:// or http://",
-            "{url}"
-        );
+    for (url, why) in [
+        ("file:///etc/passwd", "doesn't begin with https:// or http://"),
+        ("api.bindeo.com://x", "doesn't begin with https:// or http://"),
+        ("//api.bindeo.com", "has no plain host"),
+        ("https:/api.bindeo.com", "has no plain host"),
+        ("", "has no plain host"),
+        ("@urls", "holds a user name"),
+        ("me@api.bindeo.com", "holds a user name"),
+    ] {
+        let error = User::default().error(&[url]);
+        assert!(error.starts_with(&format!("a URL {why}")), "{url}: {error}");
     }
     assert!(
         User::default().error(&["https://api.bindeo.com{/,.evil.com/}"]).contains("plain host")
     );
+}
+
+#[test]
+fn a_url_without_a_scheme_is_https() {
+    let user = User { api_hosts: Some(&["api.bindeo.com"]), ..User::default() };
+    for args in [
+        &["api.bindeo.com/v1?u=http://evil.com/"][..],
+        &["--url", "api.bindeo.com/v1?u=http://evil.com/"],
+    ] {
+        let told = user.told(args);
+        assert!(told.contains("--url https://api.bindeo.com/v1?u=http://evil.com/ "), "{told}");
+    }
+    // A name like this one would make curl choose another protocol.
+    assert!(user.error(&["ftp.bindeo.com"]).contains("ftp.bindeo.com:443"));
 }
 
 #[test]
