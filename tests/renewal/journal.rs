@@ -73,14 +73,19 @@ fn a_refresh_after_a_recovery_renews_what_was_recovered() {
 #[test]
 fn a_logout_drops_what_could_not_be_stored_and_nothing_brings_it_back() {
     let test = unstored();
-    let kept = fs::read(journal(&test)).unwrap();
     mend(&test);
+    let files = [journal(&test), slot_file(&test, "tokens", "")];
+    let kept = files.each_ref().map(|path| fs::read(path).unwrap());
     test.words("logout").run().success();
-    assert!(!journal(&test).exists());
-    fs::write(journal(&test), kept).unwrap();
-    test.words("header").run().fails_with(4);
-    let narrow = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    fs::set_permissions(journal(&test), narrow).unwrap();
+    // As a backup does, and as a logout leaves it that is killed half-way.
+    for (path, bytes) in files.iter().zip(kept) {
+        assert!(!path.exists());
+        fs::copy(journal_of(&test, &bytes), path).unwrap();
+    }
+    for command in ["header", "refresh"] {
+        test.words(command).run().fails_with(4);
+    }
+    assert_eq!(counts(&test).refresh_token, 1);
     test.words("login").run().success();
     assert_session_lives(&test);
     assert_eq!(counts(&test).refresh_token, 2);
