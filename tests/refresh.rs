@@ -80,7 +80,9 @@ fn all_goes_on_after_a_failure_and_ends_with_its_code() {
     test.words("login -p bindeo").run().success();
     test.server().revoke_refresh_tokens(Provider::Bindeo);
     let outcome = test.words("refresh --all --json").run().fails_with(4);
-    outcome.stderr_has("error: bindeo: ").stderr_has("Renewed: the user token of standard");
+    outcome
+        .stderr_has("error: the token of bindeo was not renewed")
+        .stderr_has("Renewed: the user token of standard");
     assert_eq!(refreshes(&test), 1);
 }
 
