@@ -121,6 +121,18 @@ fn a_revocation_that_fails_is_told_and_the_token_is_forgotten_all_the_same() {
 }
 
 #[test]
+fn all_says_what_was_not_revoked_because_its_profile_is_broken() {
+    for (flag, told) in [("", true), (" --local", false)] {
+        let server = RawServer::start(|_| answer(200, "text/plain", ""));
+        let test = revocable(&server).profile("x", "no = 1\n");
+        let outcome = test.words(&format!("logout --all{flag}")).run().success();
+        assert_eq!(outcome.stderr.contains("warning: nothing of x was revoked: "), told);
+        assert!(server.requests().is_empty());
+        test.words("logout --all").run().success().stderr_is("");
+    }
+}
+
+#[test]
 fn a_refusal_that_repeats_the_request_is_shown_without_its_secrets() {
     let server = RawServer::start(|request| {
         let echo = serde_json::json!({ "error": "x", "error_description": request });
