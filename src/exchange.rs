@@ -8,8 +8,7 @@ use crate::profile::dialect::{RequestDialect, ResponseDialect};
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::wire::client_auth::ClientCredentials;
-use crate::wire::redact::Redactor;
-use crate::wire::request::{TokenRequest, encode};
+use crate::wire::request::{TokenRequest, encode, redactor};
 use crate::wire::response::decode;
 use crate::wire::{HttpResponse, revocation, transcript};
 
@@ -80,8 +79,8 @@ impl Exchange<'_> {
         if response.is_success() {
             return Ok(());
         }
-        let secrets = credentials.secret.iter().chain([token]).cloned();
-        decode(&response, &ResponseDialect::default(), &Redactor::new(secrets)).map(|_| ())
+        let redactor = redactor([token.clone()], dialect, credentials);
+        decode(&response, &ResponseDialect::default(), &redactor).map(|_| ())
     }
 }
 

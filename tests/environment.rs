@@ -113,6 +113,24 @@ fn beside_a_profile_that_has_a_file_they_are_exit_3() {
 }
 
 #[test]
+fn a_presets_secret_goes_nowhere_that_the_environment_says() {
+    for secret in ["client_secret", "password"] {
+        let preset = format!(
+            "token_url = \"https://id.example.com/token\"\nclient_id = \"x\"\n{secret} = {{ env = \"S\" }}\n"
+        );
+        let test = Test::new().config_file("providers/mine.toml", &preset);
+        dry(&test, "-p mine").run().success();
+        dry(&test, "").env("OAUTHCTL_PROVIDER", "mine").run().success();
+        for variable in ["OAUTHCTL_TOKEN_URL", "OAUTHCTL_BASE_URL", "OAUTHCTL_ISSUER"] {
+            for run in [dry(&test, "-p mine"), dry(&test, "").env("OAUTHCTL_PROVIDER", "mine")] {
+                let outcome = run.env(variable, "https://evil.example.com/").run().fails_with(3);
+                outcome.stdout_is("").stderr_has(variable).stderr_has(secret);
+            }
+        }
+    }
+}
+
+#[test]
 fn flags_beat_the_environment_which_beats_the_profile_which_beats_the_preset() {
     let test = Test::new()
         .config_file(

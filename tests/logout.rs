@@ -5,6 +5,9 @@ use oauthctl::sandbox::Provider;
 use super::support::Test;
 use super::support::raw::{RawServer, answer};
 
+/// The sandbox's client and its secret, as HTTP Basic has them.
+const BASIC: &str = "c2FuZGJveC1jbGllbnQ6Y2xpZW50JTJGc2VjcmV0JTNBMQ==";
+
 fn status(test: &Test, profile: &str) -> Vec<String> {
     let show = test.words(&format!("show --json -p {profile}")).run().success().json();
     let objects = show.as_array().unwrap().iter();
@@ -115,6 +118,31 @@ fn a_revocation_that_fails_is_told_and_the_token_is_forgotten_all_the_same() {
         test.words("logout -p x").run().fails_with(code);
         assert_eq!(status(&test, "x"), ["null none"]);
     }
+}
+
+#[test]
+fn all_says_what_was_not_revoked_because_its_profile_is_broken() {
+    for (flag, told) in [("", true), (" --local", false)] {
+        let server = RawServer::start(|_| answer(200, "text/plain", ""));
+        let test = revocable(&server).profile("x", "no = 1\n");
+        let outcome = test.words(&format!("logout --all{flag}")).run().success();
+        assert_eq!(outcome.stderr.contains("warning: nothing of x was revoked: "), told);
+        assert!(server.requests().is_empty());
+        test.words("logout --all").run().success().stderr_is("");
+    }
+}
+
+#[test]
+fn a_refusal_that_repeats_the_request_is_shown_without_its_secrets() {
+    let server = RawServer::start(|request| {
+        let echo = serde_json::json!({ "error": "x", "error_description": request });
+        answer(400, "application/json", &echo.to_string())
+    });
+    let test = revocable(&server).secret(BASIC);
+    assert!(
+        test.words("logout -p x").run().fails_with(5).stderr_has("[redacted]").stdout.is_empty()
+    );
+    assert!(server.requests()[0].contains(BASIC));
 }
 
 #[test]

@@ -77,6 +77,16 @@ fn a_secret_comes_from_the_store() {
 }
 
 #[test]
+fn the_stored_client_secret_is_no_password() {
+    let test = with_secret("{ store = true }").profile(
+        "p",
+        "token_url = \"https://id.example.com/token\"\npassword = { store = true }\n",
+    );
+    let outcome = test.words("login -p p --dry-run").run().fails_with(3);
+    outcome.stderr_has("p.toml:2: password ");
+}
+
+#[test]
 fn the_environment_beats_every_source() {
     let test = with_secret("{ command = [\"false\"] }");
     let run = test.words("client-token -p x").env("OAUTHCTL_CLIENT_SECRET", "client/secret:1");
@@ -180,6 +190,28 @@ fn a_refusal_is_shown_without_secrets_and_control_characters() {
     let expected = "error: the server refused: invalid_request: no\\u{1b}[31m\\u{202e} [redacted] or \
                     [redacted] (see https://example.com/e?s=[redacted])\n";
     outcome.stderr_has(expected);
+}
+
+#[test]
+fn a_token_is_redacted_wherever_its_answer_repeats_it() {
+    let token = "a-token-that-is-told-twice";
+    for (kind, code) in [("Bearer", 0), (token, 6)] {
+        let server = RawServer::start(move |_| {
+            let body = serde_json::json!({
+                "data": { "token": token }, "message": format!("it is {token}"),
+                "token_type": kind, "error_uri": format!("https://x/?{token}"),
+            });
+            answer(200, "application/json", &body.to_string())
+        });
+        let lines = format!(
+            "base_url = \"{}\"\n[response]\naccess_token = \"/data/token\"\n",
+            server.url("")
+        );
+        let test = Test::new().sandbox().variant("x", Provider::Standard, &lines).secret(token);
+        let outcome = test.words("login -p x -vvv").run();
+        assert_eq!(outcome.status, code, "{}", outcome.stderr);
+        outcome.stderr_has("\"message\": \"it is [redacted]\"");
+    }
 }
 
 /// A server that says everything that it was told, in each place where an answer can.

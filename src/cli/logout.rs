@@ -3,6 +3,7 @@ use super::context::Context;
 use crate::error::Result;
 use crate::profile::Profile;
 use crate::profile::layer::Layer;
+use crate::report::Report;
 use crate::session::index;
 use crate::session::slot::Slot;
 
@@ -47,8 +48,15 @@ impl Args {
         let mut names: Vec<String> =
             slots.iter().filter_map(|name| Some(Slot::from_name(name)?.profile)).collect();
         names.dedup();
-        let forget =
-            |name: &String| self.forget(context, &context.profile_or_empty(name)?, |_| true);
+        let forget = |name: &String| {
+            let unread = context.profile_named(name, Layer::default()).err();
+            let forgot = self.forget(context, &context.profile_or_empty(name)?, |_| true)?;
+            if let Some(error) = unread.filter(|_| forgot && !self.local) {
+                let error = error.sentence();
+                context.terminal.warn(&format!("nothing of {name} was revoked: {error}"));
+            }
+            Ok(forgot)
+        };
         first_error(names.iter().map(forget)).map(|_| ())
     }
 

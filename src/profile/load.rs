@@ -132,6 +132,10 @@ pub fn find(dirs: &Dirs, env: &Env, name: &str) -> Result<Found> {
         )));
     }
     let has_file = file.is_some();
+    let redirecting = endpoints
+        .iter()
+        .map(|(variable, _)| *variable)
+        .find(|variable| *variable != "OAUTHCTL_PROVIDER");
     let mut upper = file.unwrap_or_default();
     for (_, layer) in endpoints {
         upper.overlay(layer);
@@ -155,6 +159,14 @@ pub fn find(dirs: &Dirs, env: &Env, name: &str) -> Result<Found> {
         }
         (None, None) => Layer::default(),
     };
+    if let Some(variable) = redirecting
+        && let Some(key) =
+            ["client_secret", "password"].iter().find(|key| layer.secret(key).is_some())
+    {
+        return Err(Error::config(format!(
+            "{variable} is set, but the profile {name} builds on a preset with a {key}, which alone says where that goes; unset {variable}"
+        )));
+    }
     layer.overlay(upper);
     layer.overlay(credentials(env)?);
     Ok(Found { name: name.to_owned(), file: has_file.then_some(path), layer })

@@ -86,16 +86,7 @@ impl TokenRequest {
             Param::Plain(_) => None,
             Param::Secret(secret) => Some(secret.clone()),
         });
-        // What is shorter is a switch such as `v=1`, and would hide whatever has a 1 in it.
-        let extra = dialect.params.iter().chain(&dialect.headers);
-        let extra = extra
-            .filter(|(name, value)| value.len() >= 8 && !is_public(name))
-            .map(|(_, value)| Secret::from(value.as_str()));
-        // The scheme is no part of the secret: a server may well repeat "Basic".
-        let basic = credentials.authenticate(dialect.basic_encoding).ok().and_then(|auth| {
-            auth.authorization?.expose().split_once(' ').map(|(_, pair)| Secret::from(pair))
-        });
-        Redactor::new(own.chain(credentials.secret.clone()).chain(extra).chain(basic))
+        redactor(own, dialect, credentials)
     }
 
     /// The scope as it is sent, where it is sent.
@@ -111,6 +102,24 @@ impl TokenRequest {
             other => other.as_str(),
         }
     }
+}
+
+/// Hides these secrets, and what every request of this client carries besides.
+pub(crate) fn redactor(
+    own: impl IntoIterator<Item = Secret>,
+    dialect: &RequestDialect,
+    credentials: &ClientCredentials,
+) -> Redactor {
+    // What is shorter is a switch such as `v=1`, and would hide whatever has a 1 in it.
+    let extra = dialect.params.iter().chain(&dialect.headers);
+    let extra = extra
+        .filter(|(name, value)| value.len() >= 8 && !is_public(name))
+        .map(|(_, value)| Secret::from(value.as_str()));
+    // The scheme is no part of the secret: a server may well repeat "Basic".
+    let basic = credentials.authenticate(dialect.basic_encoding).ok().and_then(|auth| {
+        auth.authorization?.expose().split_once(' ').map(|(_, pair)| Secret::from(pair))
+    });
+    Redactor::new(own.into_iter().chain(credentials.secret.clone()).chain(extra).chain(basic))
 }
 
 /// The request as a provider wants it: `grant_type`, the client, the grant's own parameters, the
