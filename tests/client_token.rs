@@ -180,3 +180,13 @@ fn a_client_whose_profile_changed_is_given_a_new_token_and_never_the_old_one() {
     assert_eq!(test.asked(Provider::Kabbage), 1);
     assert_eq!(second, test.access_token() + "\n");
 }
+
+#[test]
+fn a_cached_token_needs_no_secret() {
+    let test = test();
+    let token = fetch(&test, "-p bindeo").stdout;
+    test.words("profile set bindeo client_secret --unset").run().success();
+    fetch(&test, "-p bindeo").stdout_is(&token);
+    let lacks = test.words("client-token -p bindeo --force").run().fails_with(3);
+    lacks.stderr_has("the profile bindeo lacks client_secret");
+}

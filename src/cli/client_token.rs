@@ -4,6 +4,7 @@ use super::{complete, dry_run};
 use crate::error::Result;
 use crate::output::{json, raw};
 use crate::profile::layer::Layer;
+use crate::profile::load::Found;
 use crate::session::{Session, Want, Why};
 use crate::terms::{GrantType, Identity};
 use crate::token::TokenSet;
@@ -48,20 +49,39 @@ impl Args {
             let request = TokenRequest::client_credentials(&profile.scope);
             return Ok(print(dry_run::text(&profile, &request)?.as_bytes())?);
         }
-        let typed = complete::ask_for_missing(context, &mut found)?;
-        let profile = complete::profile(context, &found)?;
-        let result =
-            context.with_session(&profile, typed.client_secret(), |session| self.fetch(session));
-        if !self.no_store {
-            complete::save_unless_refused(context, &found, &typed, result.as_ref().err())?;
-        }
-        let tokens = result?;
+        let tokens = match self.cached_without_secret(context, &found)? {
+            Some(tokens) => tokens,
+            None => self.obtain(context, &mut found)?,
+        };
         let text = if self.json {
             json::document(&json::TokenObject::new(&tokens, now()))
         } else {
             raw::line(&tokens.access_token)
         };
         Ok(print(text.expose())?)
+    }
+
+    /// A fresh token, where the profile lacks what only a request would need.
+    fn cached_without_secret(&self, context: &Context, found: &Found) -> Result<Option<TokenSet>> {
+        if complete::is_whole(found) || self.force || self.no_store {
+            return Ok(None);
+        }
+        let Ok(profile) = complete::profile(context, found) else { return Ok(None) };
+        let want = Want { min_ttl: profile.min_ttl(), why: Why::Life, fallback: true };
+        let cached = context
+            .with_session(&profile, None, |session| session.cached(Identity::Client, want))?;
+        Ok(cached.map(|obtained| obtained.tokens))
+    }
+
+    fn obtain(&self, context: &Context, found: &mut Found) -> Result<TokenSet> {
+        let typed = complete::ask_for_missing(context, found)?;
+        let profile = complete::profile(context, found)?;
+        let result =
+            context.with_session(&profile, typed.client_secret(), |session| self.fetch(session));
+        if !self.no_store {
+            complete::save_unless_refused(context, found, &typed, result.as_ref().err())?;
+        }
+        result
     }
 
     fn fetch(&self, session: &Session<'_>) -> Result<TokenSet> {

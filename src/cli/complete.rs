@@ -60,6 +60,11 @@ fn missing(layer: &Layer) -> Vec<&'static str> {
     keys
 }
 
+/// Whether nothing is missing.
+pub(super) fn is_whole(found: &Found) -> bool {
+    missing(&found.layer).is_empty()
+}
+
 /// Asks for what is missing; where nobody can be asked, the error names all of it.
 pub(super) fn ask_for_missing(context: &Context, found: &mut Found) -> Result<Typed> {
     let mut typed = Typed::default();

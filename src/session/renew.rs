@@ -15,6 +15,12 @@ use crate::token::TokenSet;
 const COURTESY: Duration = Duration::from_secs(1);
 
 impl Session<'_> {
+    /// The token of this identity, where it fits as it is cached.
+    pub fn cached(&self, identity: Identity, want: Want<'_>) -> Result<Option<Obtained>> {
+        let slot = self.slot(identity);
+        Ok(self.read(&slot)?.and_then(|held| self.fit(&slot, &held, want, None)))
+    }
+
     /// The token of a slot, renewed first when it must be.
     pub(super) fn obtain(&self, slot: &Slot, want: Want<'_>) -> Result<Obtained> {
         let seen = self.read(slot)?;
