@@ -30,19 +30,19 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// Tells a person what went wrong, why, and what to do next.
-pub(super) fn tell(terminal: &Terminal, error: &anyhow::Error, profile: Option<&str>) {
+/// Tells a person what went wrong, why, and what to do next; `again` is the command that failed.
+pub(super) fn tell(terminal: &Terminal, error: &anyhow::Error, profile: Option<&str>, again: &str) {
     terminal.line("31", "error", &error.to_string());
     for cause in error.chain().skip(1) {
         terminal.line("31", "caused by", &cause.to_string());
     }
-    if let Some(hint) = error.downcast_ref().and_then(|error| hint(error, profile)) {
+    if let Some(hint) = error.downcast_ref().and_then(|error| hint(error, profile, again)) {
         terminal.line("36", "hint", &hint);
     }
 }
 
 /// What to do next: a command that can be run, where there is one.
-fn hint(error: &Error, profile: Option<&str>) -> Option<String> {
+fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
     let name = profile.unwrap_or("NAME");
     Some(match error {
         Error::Config(ConfigError { missing: Some(key), .. }) => match *key {
@@ -57,15 +57,15 @@ fn hint(error: &Error, profile: Option<&str>) -> Option<String> {
             format!("see which client_id and client_secret are in use with: oauthctl profile show {name}")
         }
         Error::Refused(_) | Error::BadAnswer(_) => {
-            format!("see what is sent with: oauthctl -vvv refresh --profile {name}")
+            format!("see what is sent with: oauthctl -vvv {again} --profile {name}")
         }
         Error::Network { .. } | Error::Unavailable { .. } => format!("oauthctl doctor --profile {name}"),
-        Error::Store(error) => store_hint(error),
+        Error::Store(error) => store_hint(error, name),
         _ => return None,
     })
 }
 
-fn store_hint(error: &StoreError) -> String {
+fn store_hint(error: &StoreError, name: &str) -> String {
     match (error.fault, error.store) {
         (StoreFault::Elsewhere, _) => "oauthctl store migrate".to_owned(),
         (StoreFault::Locked, _) => {
@@ -77,10 +77,14 @@ fn store_hint(error: &StoreError) -> String {
                 .to_owned()
         }
         (StoreFault::WrongKey, _) => {
-            "check OAUTHCTL_FILE_KEY: it must be the key the entry was written with".to_owned()
+            format!(
+                "check OAUTHCTL_FILE_KEY; where the key is lost, log in again after: oauthctl logout --local --profile {name}"
+            )
         }
         (StoreFault::Newer, _) => {
-            "use the newer oauthctl, or log in again after: oauthctl logout --local".to_owned()
+            format!(
+                "use the newer oauthctl, or log in again after: oauthctl logout --local --profile {name}"
+            )
         }
         _ => "oauthctl doctor".to_owned(),
     }

@@ -96,11 +96,29 @@ impl Command {
         !matches!(self, Self::Doctor(_) | Self::Completions(_) | Self::Man(_))
     }
 
+    /// The command that makes the same token request once more.
+    fn again(&self) -> String {
+        let (words, identity) = match self {
+            Self::Login(_) => ("login", None),
+            Self::ClientToken(_) => ("client-token --force", None),
+            Self::Header(args) => ("header", args.identity.identity),
+            Self::Token(args) => ("header", args.identity.identity),
+            Self::Curl(args) => ("header", args.identity.identity),
+            Self::Exec(args) => ("header", args.identity.identity),
+            Self::Refresh(args) => ("refresh", args.identity.identity),
+            _ => ("refresh", None),
+        };
+        match identity {
+            Some(identity) => format!("{words} --as {identity}"),
+            None => words.to_owned(),
+        }
+    }
+
     fn run(&self, context: &Context) -> anyhow::Result<u8> {
         match self {
             Self::Login(args) => args.run(context),
             Self::ClientToken(args) => args.run(context),
-            Self::Refresh(args) => args.run(context),
+            Self::Refresh(args) => return args.run(context),
             Self::Show(args) => args.run(context),
             Self::Header(args) => args.run(context),
             Self::Token(args) => args.run(context),
@@ -138,6 +156,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let wraps = cli.command.wraps();
+    let again = cli.command.again();
     let profile = cli.global.profile.clone();
     // Until the settings are read, nothing is known of colours.
     let plain = Terminal::new(cli.global.quiet, cli.global.verbose, false);
@@ -153,7 +172,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            failure::tell(&terminal, &error, profile.as_deref());
+            failure::tell(&terminal, &error, profile.as_deref(), &again);
             let code = failure::code(&error);
             ExitCode::from(if wraps && code != failure::USAGE { failure::WRAPPER } else { code })
         }
@@ -170,7 +189,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(unwritten) => {
             let unwritten = unwritten.into();
-            failure::tell(&Terminal::new(false, 0, false), &unwritten, None);
+            failure::tell(&Terminal::new(false, 0, false), &unwritten, None, "refresh");
             ExitCode::from(failure::code(&unwritten))
         }
     }
