@@ -252,9 +252,7 @@ impl Session<'_> {
         let Some(refresh_token) =
             tokens.refresh_token.clone().filter(|_| self.profile.allows(GrantType::RefreshToken))
         else {
-            return Err(
-                self.login_required("the token has ended, and no refresh token came with it")
-            );
+            return Err(self.login_required("there is no refresh token to renew its token with"));
         };
         let request = TokenRequest::refresh_token(refresh_token.clone(), &[]);
         let intent = Intent {
@@ -409,7 +407,7 @@ impl Session<'_> {
     pub(super) fn login_required(&self, because: &str) -> Error {
         Error::LoginRequired {
             profile: self.profile.name.clone(),
-            because: format!("the profile {} has no usable token: {because}", self.profile.name),
+            because: format!("the profile {} needs a login: {because}", self.profile.name),
         }
     }
 
