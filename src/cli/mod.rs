@@ -42,7 +42,7 @@ Examples:
   oauthctl login --profile bindeo                        log in, once
   curl -H @<(oauthctl header) https://api.bindeo.com/    a header for a script
   TOKEN=$(oauthctl client-token --profile kabbage)       a machine's token for a CI job
-  oauthctl curl -p bindeo -- https://api.bindeo.com/     the token is in no argv, file or environment
+  oauthctl curl -p bindeo -- https://api.bindeo.com/     the token is in no argv and no file
   oauthctl sandbox -- sh                                 try it all out, with no account
 
 Exit codes:
