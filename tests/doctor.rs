@@ -25,6 +25,15 @@ fn assert_one(findings: &[String], start: &str, part: &str) {
 }
 
 #[test]
+fn profiles_are_counted_in_words_that_fit() {
+    let test = Test::new();
+    assert_one(&findings(&test, "", "config"), "ok: ", ": 0 profiles");
+    let test = test.profile("x", "provider = \"bindeo\"\n");
+    let found = findings(&test, "", "config");
+    assert!(found[0].ends_with(": 1 profile"), "{found:?}");
+}
+
+#[test]
 fn on_a_healthy_machine_every_check_is_ok() {
     let test = Test::new().sandbox();
     test.words("login -p bindeo").run().success();
@@ -110,7 +119,7 @@ fn a_clock_that_differs_from_the_servers_is_found() {
 fn a_server_that_can_not_be_reached_is_found() {
     let test =
         Test::new().profile("x", "token_url = \"http://127.0.0.1:1/token\"\nclient_id = \"a\"\n");
-    assert_one(&findings(&test, "-p x", "reach"), "error: 127.0.0.1:1: ", "refused");
+    assert_one(&findings(&test, "-p x", "reach"), "error: 127.0.0.1:1 refused", "");
     assert!(findings(&test, "-p x", "clock").is_empty());
 }
 

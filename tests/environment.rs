@@ -210,9 +210,11 @@ fn an_error_in_a_file_names_the_file_the_line_and_the_nearest_right_name() {
         ("\nclientid = \"x\"\n", "x.toml:2: unknown key clientid; did you mean client_id?"),
         ("client_id = 1\n", "x.toml:1: client_id must be a text in quotes"),
         ("token_url = \"nonsense\"\n", "x.toml:1: token_url must be a URL"),
+        ("token_url = \"oauth/token\"\n", "or begin with / to follow base_url"),
         ("token_url = \"http://example.com/\"\n", "x.toml:1: token_url must be an https URL"),
         ("[request]\nparams = { scope = \"x\" }\n", "x.toml:2: request.params.scope is reserved"),
         ("client_id = \n", "x.toml:1: not valid TOML"),
+        ("client_id = \"x\n", "x.toml:1: not valid TOML: invalid basic string\n"),
         ("provider = \"bindo\"\n", "did you mean bindeo?"),
     ] {
         let test = Test::new().profile("x", text);

@@ -150,6 +150,24 @@ fn a_refusal_of_the_server_is_5() {
 }
 
 #[test]
+fn the_hint_after_a_refusal_names_a_command_that_makes_the_same_request() {
+    let test = test();
+    fault(&test, Fault::answer(400, r#"{"error":"invalid_request"}"#));
+    for (command, again) in [
+        ("login", "login"),
+        ("client-token", "client-token --force"),
+        ("header --as client", "header --as client"),
+        ("token --as client", "header --as client"),
+        ("refresh --as client", "refresh --as client"),
+    ] {
+        let outcome = test.words(command).run().fails_with(5);
+        outcome.stderr_has(&format!("oauthctl -vvv {again} --profile standard\n"));
+        let told = test.words(&format!("-vvv {again} --profile standard")).run().fails_with(5);
+        told.stderr_has("* POST ");
+    }
+}
+
+#[test]
 fn trouble_on_the_way_or_an_answer_that_makes_no_sense_is_6() {
     let test = test();
     let redirect = Answer::new(302).header("Location", "https://evil.example.com/");

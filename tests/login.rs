@@ -23,6 +23,14 @@ pub const MEMBERS: [&str; 13] = [
 ];
 
 #[test]
+fn a_login_without_a_store_says_that_nothing_is_kept() {
+    let test = Test::new().sandbox();
+    let outcome = test.words("login -p bindeo --store none").run().success();
+    outcome.stderr_has("it is kept nowhere (store: none).\n");
+    test.words("header -p bindeo").run().fails_with(4);
+}
+
+#[test]
 fn login_prints_nothing_and_a_summary_goes_to_stderr() {
     let outcome = Test::new().sandbox().words("login -p bindeo").run().success().stdout_is("");
     let summary = "Logged in to bindeo as user@sandbox: the token expires in ";
@@ -108,7 +116,8 @@ fn password_is_allowed_only_where_grants_or_login_grant_names_it() {
     let test = Test::new().server_alone().variant("bare", Provider::Standard, "# grants\n");
     let named = test.profile_of(Provider::Standard, "# grants\nlogin_grant = \"password\"\n");
     let test = test.profile("named", &named);
-    test.words("login -p bare").run().fails_with(3);
+    let refused = test.words("login -p bare").run().fails_with(3);
+    refused.stderr_has("neither grants nor login_grant names it");
     test.words("login -p named").run().success();
 }
 

@@ -115,7 +115,8 @@ fn a_revocation_that_fails_is_told_and_the_token_is_forgotten_all_the_same() {
     ] {
         let server = RawServer::start(move |_| reply.clone());
         let test = revocable(&server);
-        test.words("logout -p x").run().fails_with(code);
+        let outcome = test.words("logout -p x").run().fails_with(code);
+        outcome.stderr_has("is forgotten here, but not revoked\nerror: ");
         assert_eq!(status(&test, "x"), ["null none"]);
     }
 }

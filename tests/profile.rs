@@ -130,7 +130,7 @@ fn add_refuses_what_can_not_be_and_writes_nothing() {
         ("add x --token-url http://example.com/token", 3, "token_url must be an https URL"),
         ("add x --provider bindeo --set nonsense=1", 3, "unknown key nonsense"),
         ("add x --provider bindeo --set nonsense", 2, "--set takes KEY=VALUE"),
-        ("add x --provider bindeo --set client_secret=hunter2", 2, "never an argument"),
+        ("add x --provider bindeo --set client_secret=hunter2", 2, "with: oauthctl profile set\n"),
         ("add x --provider bindeo --set request.params.scope=x", 3, "reserved"),
     ] {
         let outcome = run(&test, words).fails_with(code).stderr_has(message);

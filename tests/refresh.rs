@@ -81,9 +81,21 @@ fn all_goes_on_after_a_failure_and_ends_with_its_code() {
     test.server().revoke_refresh_tokens(Provider::Bindeo);
     let outcome = test.words("refresh --all --json").run().fails_with(4);
     outcome
-        .stderr_has("error: the token of bindeo was not renewed")
+        .stderr_has("error: the user token of bindeo was not renewed\ncaused by: ")
+        .stderr_has("hint: oauthctl login --profile bindeo\n")
         .stderr_has("Renewed: the user token of standard");
     assert_eq!(refreshes(&test), 1);
+}
+
+#[test]
+fn all_hints_at_the_profile_and_the_identity_that_failed() {
+    let test = test();
+    test.words("client-token -p kabbage").prints_secrets().run().success();
+    test.server().behave(|behaviour| {
+        behaviour.fault = Some(Fault::answer(400, "{\"error\":\"invalid_request\"}"));
+    });
+    let outcome = test.words("refresh --all").run().fails_with(5);
+    outcome.stderr_has("oauthctl -vvv refresh --as client --profile kabbage\n");
 }
 
 #[test]
@@ -102,6 +114,16 @@ fn it_never_falls_back_to_a_token_that_lives() {
     test.server().revoke_refresh_tokens(Provider::Standard);
     test.words("refresh").run().fails_with(4).stderr_has("hint: oauthctl login --profile standard");
     token(&test);
+}
+
+#[test]
+fn a_session_without_a_refresh_token_is_not_said_to_have_ended() {
+    let test = Test::new().sandbox().env("OAUTHCTL_PROFILE", "standard");
+    let answer = "{\"access_token\":\"a\",\"expires_in\":3600}";
+    test.server().behave(|behaviour| behaviour.fault = Some(Fault::answer(200, answer)));
+    test.words("login").run().success();
+    let outcome = test.words("refresh").run().fails_with(4);
+    outcome.stderr_has("there is no refresh token").stderr_lacks("ended");
 }
 
 #[test]

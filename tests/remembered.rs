@@ -27,6 +27,7 @@ fn without_a_keychain_it_is_the_encrypted_file_said_once_on_stderr() {
     test.words("header -p bindeo").prints_secrets().run().success().stderr_is("");
     test.words("login -p bindeo").run().success().stderr_lacks("note: ");
     test.words("login -p bindeo -q").run().success().stderr_is("");
+    test.words("login -p kabbage").run().success().stderr_lacks("note: ");
 }
 
 #[test]

@@ -160,7 +160,9 @@ fn the_file_key_of_the_environment_is_written_nowhere() {
     assert!(!test.data().join("key").exists());
     let other = "ZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGU=";
     let run = test.words("header -p bindeo").env("OAUTHCTL_FILE_KEY", other).run().fails_with(7);
-    run.stderr_has("another key").stderr_has("hint: check OAUTHCTL_FILE_KEY");
+    run.stderr_has("another key")
+        .stderr_has("hint: check OAUTHCTL_FILE_KEY")
+        .stderr_has(": oauthctl logout --local --profile bindeo\n");
     let run = test.words("header -p bindeo").env("OAUTHCTL_FILE_KEY", "").run().fails_with(7);
     run.stderr_has("its key");
 }

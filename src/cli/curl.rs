@@ -22,7 +22,7 @@ Examples:
   oauthctl curl -- --json '{\"a\":1}' https://api.bindeo.com/items")]
 pub(super) struct Args {
     #[command(flatten)]
-    identity: As,
+    pub(super) identity: As,
     #[command(flatten)]
     min_ttl: MinTtlArg,
     /// curl's own arguments

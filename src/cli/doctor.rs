@@ -133,7 +133,12 @@ fn configuration(context: &Context) -> Vec<Finding> {
     if findings.is_empty() {
         findings.push(Finding::ok(
             "config",
-            format!("{}: {} profiles", dirs.config.display(), profiles.len()),
+            format!(
+                "{}: {} profile{}",
+                dirs.config.display(),
+                profiles.len(),
+                if profiles.len() == 1 { "" } else { "s" }
+            ),
         ));
     }
     findings
@@ -296,7 +301,7 @@ fn server(context: &Context, profile: &Profile) -> Vec<Finding> {
             ));
             findings.push(clock(response.date.as_deref()));
         }
-        Err(error) => findings.push(unreachable(&authority, &error)),
+        Err(error) => findings.push(unreachable(&error)),
     }
     findings
 }
@@ -314,8 +319,8 @@ fn unopened(context: &Context, source: &SecretSource) -> Option<String> {
     }
 }
 
-fn unreachable(authority: &str, error: &Error) -> Finding {
-    let message = format!("{authority}: {}", error.sentence());
+fn unreachable(error: &Error) -> Finding {
+    let message = error.sentence();
     let advice = if message.contains("certificate") {
         "where a company's own authority signs, name it with ca_file in the profile, or with SSL_CERT_FILE"
     } else {

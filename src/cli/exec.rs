@@ -17,7 +17,7 @@ Examples:
   oauthctl exec --env GITHUB_TOKEN -- ./release.sh")]
 pub(super) struct Args {
     #[command(flatten)]
-    identity: As,
+    pub(super) identity: As,
     #[command(flatten)]
     min_ttl: MinTtlArg,
     /// The variable that holds the token

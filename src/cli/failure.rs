@@ -31,25 +31,19 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// Tells a person what went wrong, why, and what to do next.
-pub(super) fn tell(
-    terminal: &Terminal,
-    error: &anyhow::Error,
-    dry_run: &str,
-    profile: Option<&str>,
-) {
+/// Tells a person what went wrong, why, and what to do next; `again` is the command that failed.
+pub(super) fn tell(terminal: &Terminal, error: &anyhow::Error, profile: Option<&str>, again: &str) {
     terminal.line("31", "error", &error.to_string());
     for cause in error.chain().skip(1) {
         terminal.line("31", "caused by", &cause.to_string());
     }
-    if let Some(hint) = error.downcast_ref().and_then(|error| hint(error, dry_run, profile)) {
+    if let Some(hint) = error.downcast_ref().and_then(|error| hint(error, profile, again)) {
         terminal.line("36", "hint", &hint);
     }
 }
 
-/// What to do next: a command that can be run, where there is one. `dry_run` is the one that shows
-/// the request which was at fault.
-fn hint(error: &Error, dry_run: &str, profile: Option<&str>) -> Option<String> {
+/// What to do next: a command that can be run, where there is one.
+fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
     let name = profile.unwrap_or("NAME");
     Some(match error {
         Error::Config(ConfigError { missing: Some(key), .. }) => missing(key, name),
@@ -68,12 +62,12 @@ fn hint(error: &Error, dry_run: &str, profile: Option<&str>) -> Option<String> {
             )
         }
         Error::Refused(_) | Error::BadAnswer(_) => {
-            format!("see what is sent with: oauthctl {dry_run} --dry-run --profile {name}")
+            format!("see what is sent with: oauthctl -vvv {again} --profile {name}")
         }
         Error::Network { .. } | Error::Unavailable { .. } => {
             format!("oauthctl doctor --profile {name}")
         }
-        Error::Store(error) => store_hint(error),
+        Error::Store(error) => store_hint(error, name),
         _ => return None,
     })
 }
@@ -89,7 +83,7 @@ fn missing(key: &str, profile: &str) -> String {
     }
 }
 
-fn store_hint(error: &StoreError) -> String {
+fn store_hint(error: &StoreError, name: &str) -> String {
     match (error.fault, error.store) {
         (StoreFault::Elsewhere(kept), StoreKind::None) => {
             format!(
@@ -106,10 +100,14 @@ fn store_hint(error: &StoreError) -> String {
                 .to_owned()
         }
         (StoreFault::WrongKey, _) => {
-            "check OAUTHCTL_FILE_KEY: it must be the key the entry was written with".to_owned()
+            format!(
+                "check OAUTHCTL_FILE_KEY; where the key is lost, log in again after: oauthctl logout --local --profile {name}"
+            )
         }
         (StoreFault::Newer, _) => {
-            "use the newer oauthctl, or log in again after: oauthctl logout --local".to_owned()
+            format!(
+                "use the newer oauthctl, or log in again after: oauthctl logout --local --profile {name}"
+            )
         }
         _ => "oauthctl doctor".to_owned(),
     }

@@ -11,7 +11,7 @@ Examples:
   oauthctl header --as client --min-ttl 10m")]
 pub(super) struct Args {
     #[command(flatten)]
-    identity: As,
+    pub(super) identity: As,
     #[command(flatten)]
     min_ttl: MinTtlArg,
 }

@@ -9,7 +9,7 @@ use crate::profile::layer::{Layer, Origin};
 use crate::profile::schema::Value;
 use crate::secret::Secret;
 use crate::session::{Login, Obtained};
-use crate::terms::GrantType;
+use crate::terms::{GrantType, StoreKind};
 use crate::wire::request::TokenRequest;
 
 /// Log in, and cache the tokens
@@ -179,6 +179,7 @@ fn summary(context: &Context, profile: &Profile, obtained: &Obtained) {
         .map_or_else(String::new, |name| format!(" as {name}"));
     let end = humane::expiry(obtained.tokens.life(), now());
     let kept = match obtained.tokens.refresh_token {
+        _ if obtained.store == StoreKind::None => "it is kept nowhere",
         Some(_) => "it is renewed by itself",
         None => "no refresh token came with it",
     };

@@ -43,7 +43,7 @@ Examples:
   oauthctl login --profile bindeo                        log in, once
   curl -H @<(oauthctl header) https://api.bindeo.com/    a header for a script
   TOKEN=$(oauthctl client-token --profile kabbage)       a machine's token for a CI job
-  oauthctl curl -p bindeo -- https://api.bindeo.com/     the token is in no argv, file or environment
+  oauthctl curl -p bindeo -- https://api.bindeo.com/     the token is in no argv and no file
   oauthctl sandbox -- sh                                 try it all out, with no account
 
 Exit codes:
@@ -93,25 +93,34 @@ impl Command {
         }
     }
 
-    /// The command that shows the request which this one makes.
-    const fn dry_run(&self) -> &'static str {
-        match self {
-            Self::Login(_) => "login",
-            Self::ClientToken(_) => "client-token",
-            _ => "refresh",
-        }
-    }
-
     /// Whether a broken config.toml stands in the way.
     const fn needs_settings(&self) -> bool {
         !matches!(self, Self::Doctor(_) | Self::Completions(_) | Self::Man(_))
+    }
+
+    /// The command that makes the same token request once more.
+    fn again(&self) -> String {
+        let (words, identity) = match self {
+            Self::Login(_) => ("login", None),
+            Self::ClientToken(_) => ("client-token --force", None),
+            Self::Header(args) => ("header", args.identity.identity),
+            Self::Token(args) => ("header", args.identity.identity),
+            Self::Curl(args) => ("header", args.identity.identity),
+            Self::Exec(args) => ("header", args.identity.identity),
+            Self::Refresh(args) => ("refresh", args.identity.identity),
+            _ => ("refresh", None),
+        };
+        match identity {
+            Some(identity) => format!("{words} --as {identity}"),
+            None => words.to_owned(),
+        }
     }
 
     fn run(&self, context: &Context) -> anyhow::Result<u8> {
         match self {
             Self::Login(args) => args.run(context),
             Self::ClientToken(args) => args.run(context),
-            Self::Refresh(args) => args.run(context),
+            Self::Refresh(args) => return args.run(context),
             Self::Show(args) => args.run(context),
             Self::Header(args) => args.run(context),
             Self::Token(args) => args.run(context),
@@ -150,7 +159,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let wraps = cli.command.wraps();
-    let dry_run = cli.command.dry_run();
+    let again = cli.command.again();
     let profile = cli.global.profile.clone();
     // Until the settings are read, nothing is known of colours.
     let plain = Terminal::new(cli.global.quiet, cli.global.verbose, false);
@@ -166,7 +175,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            failure::tell(&terminal, &error, dry_run, profile.as_deref());
+            failure::tell(&terminal, &error, profile.as_deref(), &again);
             let code = failure::code(&error);
             ExitCode::from(if wraps && code != failure::USAGE { failure::WRAPPER } else { code })
         }
@@ -183,7 +192,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(unwritten) => {
             let unwritten = unwritten.into();
-            failure::tell(&Terminal::new(false, 0, false), &unwritten, "refresh", None);
+            failure::tell(&Terminal::new(false, 0, false), &unwritten, None, "refresh");
             ExitCode::from(failure::code(&unwritten))
         }
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::args::{As, parse_duration};
 use super::context::{Context, now, print};
-use super::{dry_run, show};
+use super::{dry_run, failure, show};
 use crate::error::Result;
 use crate::output::{humane, json};
 use crate::profile::Profile;
@@ -22,7 +22,7 @@ Examples:
   oauthctl refresh --all --if-expiring 1h      for a timer, so that no session ends unused")]
 pub(super) struct Args {
     #[command(flatten)]
-    identity: As,
+    pub(super) identity: As,
     /// Renew only a token that has less life left than this
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     if_expiring: Option<Duration>,
@@ -38,7 +38,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn run(&self, context: &Context) -> anyhow::Result<()> {
+    pub(super) fn run(&self, context: &Context) -> anyhow::Result<u8> {
         if self.all {
             return self.run_all(context);
         }
@@ -48,13 +48,14 @@ impl Args {
         let identity = profile.identity();
         if self.dry_run {
             let request = request(&profile, identity)?;
-            return Ok(print(dry_run::text(&profile, &request)?.as_bytes())?);
+            print(dry_run::text(&profile, &request)?.as_bytes())?;
+            return Ok(0);
         }
         let obtained = self.renew(context, &profile, identity)?;
         if self.json {
             print(show::object(&profile, &obtained).expose())?;
         }
-        Ok(())
+        Ok(0)
     }
 
     fn renew(&self, context: &Context, profile: &Profile, identity: Identity) -> Result<Obtained> {
@@ -77,9 +78,11 @@ impl Args {
     }
 
     /// Renews whatever is cached; what fails is told, and the rest is renewed all the same.
-    fn run_all(&self, context: &Context) -> anyhow::Result<()> {
+    ///
+    /// The exit code is that of the first failure.
+    fn run_all(&self, context: &Context) -> anyhow::Result<u8> {
         let mut renewed = Vec::new();
-        let mut failed = Vec::new();
+        let mut failed = None;
         for name in index::names(&context.dirs.data)? {
             let Some(slot) = Slot::from_name(&name) else { continue };
             let named = context.global.profile.as_ref();
@@ -87,17 +90,20 @@ impl Args {
                 continue;
             }
             match self.renew_slot(context, &slot) {
-                Ok(pair) => renewed.extend(pair),
-                Err(error) => failed.push((slot.profile, error)),
+                Ok(Some(pair)) => renewed.push(pair),
+                Ok(None) => {}
+                Err(error) => {
+                    let Slot { profile, identity, .. } = &slot;
+                    let error = anyhow::Error::from(error)
+                        .context(format!("the {identity} token of {profile} was not renewed"));
+                    let again = format!("refresh --as {identity}");
+                    failure::tell(&context.terminal, &error, Some(profile), &again);
+                    failed.get_or_insert(failure::code(&error));
+                }
             }
         }
-        let mut failed = failed.into_iter();
-        if let Some((profile, first)) = failed.next() {
-            for (profile, error) in failed {
-                context.terminal.line("31", "error", &format!("{profile}: {}", error.sentence()));
-            }
-            return Err(anyhow::Error::from(first)
-                .context(format!("the token of {profile} was not renewed")));
+        if let Some(code) = failed {
+            return Ok(code);
         }
         if self.json {
             let now = now();
@@ -108,7 +114,7 @@ impl Args {
             let objects: Vec<_> = objects.iter().map(|owned| owned.shown(now)).collect();
             print(json::document(&objects).expose())?;
         }
-        Ok(())
+        Ok(0)
     }
 
     fn renew_slot(&self, context: &Context, slot: &Slot) -> Result<Option<(Profile, Obtained)>> {

@@ -51,7 +51,7 @@ impl Args {
             if shown.is_empty() && std::io::stdout().is_terminal() {
                 context
                     .terminal
-                    .say("No profile and no token yet. Begin with: oauthctl login --profile NAME");
+                    .say("No profile and no token yet. Begin with: oauthctl profile add NAME, or log in to one of: oauthctl provider list");
             }
             Secret::new(table(&shown).render(context.layout()).into_bytes())
         };

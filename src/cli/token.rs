@@ -14,7 +14,7 @@ Examples:
   oauthctl token --json | jq .expires_in")]
 pub(super) struct Args {
     #[command(flatten)]
-    identity: As,
+    pub(super) identity: As,
     #[command(flatten)]
     min_ttl: MinTtlArg,
     /// Print an object with the token, its type and its end

@@ -202,6 +202,7 @@ fn plain(message: &str) -> String {
         .take_while(|c| !matches!(c, '`' | '"'))
         .collect::<String>()
         .trim_end_matches([' ', ',', ':'])
+        .trim_end_matches(", expected")
         .to_owned()
 }
 

@@ -157,6 +157,9 @@ impl Profile {
                 let words: Vec<&str> = grants.iter().map(|grant| grant.as_str()).collect();
                 format!("its grants are {}", words.join(", "))
             }
+            None if grant == GrantType::Password => {
+                "neither grants nor login_grant names it".to_owned()
+            }
             None => "no endpoint for it is known".to_owned(),
         };
         Err(Error::config(format!(

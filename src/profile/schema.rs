@@ -204,6 +204,9 @@ impl Kind {
             Self::Name => check_name(text).map(|()| value),
             Self::Url => check_url(text).map(|_| value),
             Self::Endpoint if text.starts_with('/') => check_url_text(text).map(|()| value),
+            Self::Endpoint if url::Url::parse(text) == Err(url::ParseError::RelativeUrlWithoutBase) => {
+                Err("must be a URL such as https://example.com/path, or begin with / to follow base_url".to_owned())
+            }
             Self::Endpoint => check_url(text).map(|_| value),
             Self::RedirectUris => self.list(vec![text.to_owned()]),
             Self::Word(words) if words.contains(&text) => Ok(value),

@@ -37,9 +37,7 @@ impl Session<'_> {
         let Some(refresh_token) =
             tokens.refresh_token.clone().filter(|_| self.profile.allows(GrantType::RefreshToken))
         else {
-            return Err(
-                self.login_required("the token has ended, and no refresh token came with it")
-            );
+            return Err(self.login_required("there is no refresh token to renew its token with"));
         };
         let request = TokenRequest::refresh_token(refresh_token.clone(), &[]);
         let intent = Intent {

@@ -47,6 +47,9 @@ impl Session<'_> {
         if slot.identity == Identity::Client {
             index::remove(self.vault.data_dir(), &name)?;
         }
+        if revoked.is_err() {
+            self.report.warn(&format!("{} is forgotten here, but not revoked", name.as_str()));
+        }
         revoked.map(|()| tokens.is_some() || entry.generation > entry.tombstone)
     }
 

@@ -164,7 +164,7 @@ impl Session<'_> {
     pub(super) fn login_required(&self, because: &str) -> Error {
         Error::LoginRequired {
             profile: self.profile.name.clone(),
-            because: format!("the profile {} has no usable token: {because}", self.profile.name),
+            because: format!("the profile {} needs a login: {because}", self.profile.name),
         }
     }
 

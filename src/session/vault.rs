@@ -42,13 +42,22 @@ impl<'a> Vault<'a> {
         self.named.unwrap_or_else(|| {
             *self.automatic.get_or_init(|| {
                 let (kind, reason) = store::auto(&self.place);
-                if let Some(reason) = reason {
+                if let Some(reason) = reason.filter(|_| !self.knows(kind)) {
                     self.report.note(&format!(
                         "no keychain can be used here ({reason}), so tokens are kept in an encrypted file"
                     ));
                 }
                 kind
             })
+        })
+    }
+
+    /// Whether an entry is remembered to be in a store of this kind.
+    fn knows(&self, kind: StoreKind) -> bool {
+        let names = index::names(self.data_dir()).unwrap_or_default();
+        names.iter().filter_map(|name| name.split_once('@')).any(|(profile, part)| {
+            let entry = index::read(self.data_dir(), &EntryName::new(profile, part));
+            entry.is_ok_and(|entry| entry.is_some_and(|entry| entry.store == kind))
         })
     }
 

@@ -13,6 +13,11 @@ use crate::profile::schema::{PROFILE, SecretSource, Value};
 use crate::profile::{Profile, edit};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  oauthctl profile add work --provider kabbage --base-url https://api.example.com
+  oauthctl profile add ci --token-url https://id.example.com/token --set identity=client
+  pass ci | oauthctl profile add ci --provider bindeo --client-id ci --client-secret-stdin")]
 pub(super) struct Add {
     /// The name of the new profile
     name: String,

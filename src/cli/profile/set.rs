@@ -13,6 +13,13 @@ use crate::secret::Secret;
 use crate::session::secrets;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  oauthctl profile set work scope read write
+  oauthctl profile set work request.params.audience https://api.example.com
+  oauthctl profile set work client_secret --env WORK_SECRET
+  oauthctl profile set work client_secret --command op read op://ci/secret
+  oauthctl profile set work scope --unset")]
 pub(super) struct Set {
     /// The profile
     #[arg(add = ArgValueCompleter::new(names::profiles))]
@@ -106,7 +113,7 @@ pub(super) fn value(key: &str, words: &[String]) -> Result<Value> {
     let fault = |what: String| Error::config(format!("{key} {what}"));
     match (field.kind, words) {
         (Kind::Secret, _) => Err(Error::Usage(format!(
-            "a secret is never an argument: set {key} with --stdin, --env, --file or --command"
+            "a secret is never an argument: leave {key} out, and tell where it is with: oauthctl profile set"
         ))),
         (_, []) => Err(Error::Usage(format!("{key} needs a value, or --unset"))),
         (_, [word]) => from_text(key, word, key),
