@@ -77,6 +77,16 @@ fn a_secret_comes_from_the_store() {
 }
 
 #[test]
+fn the_stored_client_secret_is_no_password() {
+    let test = with_secret("{ store = true }").profile(
+        "p",
+        "token_url = \"https://id.example.com/token\"\npassword = { store = true }\n",
+    );
+    let outcome = test.words("login -p p --dry-run").run().fails_with(3);
+    outcome.stderr_has("p.toml:2: password ");
+}
+
+#[test]
 fn the_environment_beats_every_source() {
     let test = with_secret("{ command = [\"false\"] }");
     let run = test.words("client-token -p x").env("OAUTHCTL_CLIENT_SECRET", "client/secret:1");

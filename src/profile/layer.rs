@@ -275,7 +275,13 @@ impl Reader<'_> {
 
     fn value(&self, field: &Field, value: &Spanned<DeValue<'_>>) -> Result<Value> {
         let checked = match value.get_ref() {
-            DeValue::Table(table) if field.kind == Kind::Secret => secret_source(table),
+            DeValue::Table(table) if field.kind == Kind::Secret => match secret_source(table) {
+                // What the store keeps for a profile is its client secret.
+                Ok(Value::Secret(SecretSource::Store)) if field.key != "client_secret" => {
+                    Err("is never in the store: say where it comes from".to_owned())
+                }
+                source => source,
+            },
             DeValue::String(text) => field.kind.text(text),
             DeValue::Boolean(flag) => field.kind.flag(*flag),
             DeValue::Integer(number) => {
