@@ -192,6 +192,28 @@ fn a_refusal_is_shown_without_secrets_and_control_characters() {
     outcome.stderr_has(expected);
 }
 
+#[test]
+fn a_token_is_redacted_wherever_its_answer_repeats_it() {
+    let token = "a-token-that-is-told-twice";
+    for (kind, code) in [("Bearer", 0), (token, 6)] {
+        let server = RawServer::start(move |_| {
+            let body = serde_json::json!({
+                "data": { "token": token }, "message": format!("it is {token}"),
+                "token_type": kind, "error_uri": format!("https://x/?{token}"),
+            });
+            answer(200, "application/json", &body.to_string())
+        });
+        let lines = format!(
+            "base_url = \"{}\"\n[response]\naccess_token = \"/data/token\"\n",
+            server.url("")
+        );
+        let test = Test::new().sandbox().variant("x", Provider::Standard, &lines).secret(token);
+        let outcome = test.words("login -p x -vvv").run();
+        assert_eq!(outcome.status, code, "{}", outcome.stderr);
+        outcome.stderr_has("\"message\": \"it is [redacted]\"");
+    }
+}
+
 /// A server that says everything that it was told, in each place where an answer can.
 #[test]
 fn what_a_server_echoes_back_is_redacted_too() {

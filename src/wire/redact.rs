@@ -40,6 +40,12 @@ impl Redactor {
         Self { secrets: secrets.into_iter().filter(|s| !s.expose().is_empty()).collect() }
     }
 
+    /// With more to hide.
+    #[must_use]
+    pub(super) fn and(&self, secrets: impl IntoIterator<Item = Secret>) -> Self {
+        Self::new(self.secrets.iter().cloned().chain(secrets))
+    }
+
     /// The text without any secret, however it is escaped: plainly, as in a URL or a form, as in
     /// JSON or as in HTML, wholly or in part, and also where only a run of 16 bytes of it is left.
     ///

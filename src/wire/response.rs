@@ -15,6 +15,18 @@ use crate::token::UnixTime;
 /// A life that is longer is taken for so long, in seconds: a century.
 const LONGEST_LIFE: i64 = 100 * 365 * 24 * 3600;
 
+/// Members of an answer whose values are no secrets.
+pub(super) const HARMLESS: [&str; 8] = [
+    "token_type",
+    "expires_in",
+    "scope",
+    "error",
+    "error_description",
+    "error_uri",
+    "message",
+    "refresh_expires_in",
+];
+
 /// What the server granted.
 #[derive(Clone)]
 pub struct TokenResponse {
@@ -101,7 +113,33 @@ fn granted(
     if let Some(error) = ErrorMembers::of(&members).filter(|error| error.is_error) {
         return Err(error.shown(response.status, redactor).into());
     }
-    tokens(Value::Object(members), dialect, redactor)
+    let redactor = redactor.and(perhaps_secret(&members));
+    tokens(Value::Object(members), dialect, &redactor)
+}
+
+/// The texts of a success that may be secret: all but those that are known to be harmless.
+///
+/// What is too short to be a token is left out, and so is what nobody would grant at once.
+pub(super) fn perhaps_secret(members: &Map<String, Value>) -> Vec<Secret> {
+    const SHORTEST: usize = 8;
+    const MOST: usize = 20;
+    let mut texts = Vec::new();
+    let mut rest: Vec<&Value> = members
+        .iter()
+        .filter(|(name, _)| !HARMLESS.contains(&name.as_str()))
+        .map(|(_, value)| value)
+        .collect();
+    while let Some(value) = rest.pop() {
+        match value {
+            Value::String(text) if text.len() >= SHORTEST && texts.len() < MOST => {
+                texts.push(Secret::from(text.as_str()));
+            }
+            Value::Array(items) => rest.extend(items),
+            Value::Object(members) => rest.extend(members.values()),
+            _ => {}
+        }
+    }
+    texts
 }
 
 fn tokens(

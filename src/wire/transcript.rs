@@ -8,23 +8,11 @@ use url::Url;
 use super::client_auth::ClientCredentials;
 use super::redact::{MASK, Redactor, brief, is_public};
 use super::request::{TokenRequest, encode};
-use super::response::{members, page};
+use super::response::{HARMLESS, members, page, perhaps_secret};
 use super::{HttpRequest, HttpResponse};
 use crate::error::Result;
 use crate::escape::escape;
 use crate::profile::dialect::RequestDialect;
-
-/// Members of an answer whose values are no secrets.
-const HARMLESS: [&str; 8] = [
-    "token_type",
-    "expires_in",
-    "scope",
-    "error",
-    "error_description",
-    "error_uri",
-    "message",
-    "refresh_expires_in",
-];
 
 /// A message of HTTP as readable text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +117,9 @@ pub fn answer(response: &HttpResponse, redactor: &Redactor) -> Transcript {
         }
     }
     let body = match members(response) {
+        Ok(members) if response.is_success() => {
+            object(&members, &redactor.and(perhaps_secret(&members)))
+        }
         Ok(members) => object(&members, redactor),
         // It may be a token all the same, of a kind that nobody knows.
         Err(_) if response.is_success() => format!("[{} bytes]", response.body.expose().len()),
