@@ -124,7 +124,7 @@ fn password_is_allowed_only_where_grants_or_login_grant_names_it() {
 #[test]
 fn the_password_can_come_from_stdin() {
     let test = Test::new().sandbox().variant("x", Provider::Bindeo, "# password\n");
-    test.words("login -p x").run().fails_with(3).stderr_has("has no password");
+    test.words("login -p x").run().fails_with(3).stderr_has("lacks password");
     for typed in ["user/password:1", "user/password:1\n", "user/password:1\r\n"] {
         test.words("login -p x --password-stdin").stdin(typed).run().success();
     }

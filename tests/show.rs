@@ -289,5 +289,19 @@ fn colour_is_for_terminals_unless_no_color_or_the_flag_says_otherwise() {
 #[test]
 fn an_empty_list_at_a_terminal_says_how_to_begin() {
     let outcome = Test::new().words("show").terminal(80).ends().success();
-    outcome.stdout_has("Begin with: oauthctl login --profile NAME");
+    outcome.stdout_has("Begin with: oauthctl profile add NAME");
+}
+
+#[test]
+fn a_damaged_entry_hides_no_other() {
+    let test = Test::new().sandbox();
+    test.words("login -p bindeo").run().success();
+    test.words("login -p kabbage").run().success();
+    std::fs::write(test.data().join("index/kabbage@user.json"), "{").unwrap();
+    let show = test.words("show --json").run().success();
+    show.stderr_has("kabbage@user.json is damaged");
+    let status = test.words("show --json").run().json();
+    let valid = status.as_array().unwrap().iter().filter(|token| token["status"] == "valid");
+    assert_eq!(valid.count(), 1);
+    test.words("show -p kabbage").run().fails_with(7);
 }

@@ -65,20 +65,29 @@ pub(super) fn is_whole(found: &Found) -> bool {
     missing(&found.layer).is_empty()
 }
 
-/// Asks for what is missing; where nobody can be asked, the error names all of it.
-pub(super) fn ask_for_missing(context: &Context, found: &mut Found) -> Result<Typed> {
-    let mut typed = Typed::default();
-    let keys = missing(&found.layer);
-    if let Some(&first) = keys.first()
-        && !context.may_ask()
-    {
-        let message = format!("the profile {} lacks {}", found.name, keys.join(", "));
-        return Err(Error::Config(ConfigError {
-            message,
+/// Where nobody can be asked, an error that names all that is missing, `also` what else is.
+pub(super) fn refuse_missing(
+    context: &Context,
+    found: &Found,
+    also: &[&'static str],
+) -> Result<()> {
+    let mut keys = missing(&found.layer);
+    keys.extend(also);
+    match keys.first() {
+        Some(&first) if !context.may_ask() => Err(Error::Config(ConfigError {
+            message: format!("the profile {} lacks {}", found.name, keys.join(", ")),
             missing: Some(first),
             ..ConfigError::default()
-        }));
+        })),
+        _ => Ok(()),
     }
+}
+
+/// Asks for what is missing; where nobody can be asked, the error names all of it.
+pub(super) fn ask_for_missing(context: &Context, found: &mut Found) -> Result<Typed> {
+    refuse_missing(context, found, &[])?;
+    let mut typed = Typed::default();
+    let keys = missing(&found.layer);
     for key in keys {
         if key == "client_secret" {
             typed.client_secret = Some(terminal::ask_secret("client_secret")?);

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, now, print};
@@ -186,10 +187,24 @@ fn permissions(_: &Context) -> Vec<Finding> {
 /// The store that new tokens go to, and every store that is remembered to hold one.
 fn stores(context: &Context) -> Result<Vec<Finding>> {
     let place = context.place()?;
-    let mut kinds = Vec::new();
     let mut findings = Vec::new();
-    if let Some(kind) = context.named_store()? {
-        kinds.push(kind);
+    // For each store an entry that it is remembered to hold, so that a wrong key shows as well.
+    let mut entries = BTreeMap::new();
+    for name in index::names(&context.dirs.data)? {
+        let Some((profile, part)) = name.split_once('@') else { continue };
+        let name = EntryName::new(profile, part);
+        match index::read(&context.dirs.data, &name) {
+            Ok(Some(entry)) => drop(entries.entry(entry.store).or_insert(name)),
+            Ok(None) => {}
+            Err(error) => findings.push(Finding::error(
+                "store",
+                error.to_string(),
+                "move the file away, and log in again",
+            )),
+        }
+    }
+    let preferred = if let Some(kind) = context.named_store()? {
+        kind
     } else {
         let (kind, reason) = store::auto(&place);
         if let Some(reason) = reason {
@@ -199,28 +214,12 @@ fn stores(context: &Context) -> Result<Vec<Finding>> {
                 "nothing, where an encrypted file is good enough",
             ));
         }
-        kinds.push(kind);
-    }
-    for name in index::names(&context.dirs.data)? {
-        match name
-            .split_once('@')
-            .map(|(profile, part)| index::read(&context.dirs.data, &EntryName::new(profile, part)))
-        {
-            Some(Ok(Some(entry))) => kinds.push(entry.store),
-            Some(Err(error)) => findings.push(Finding::error(
-                "store",
-                error.to_string(),
-                "move the file away, and log in again",
-            )),
-            _ => {}
-        }
-    }
-    kinds.sort_unstable();
-    kinds.dedup();
-    for kind in kinds {
-        // A read of what can't be there: the store must say so, and in time.
-        let answer = store::open(kind, &place)
-            .and_then(|store| store.get(&EntryName::new("doctor", "probe")));
+        kind
+    };
+    // Nothing need be there: the store must say so, and in time.
+    entries.entry(preferred).or_insert_with(|| EntryName::new("doctor", "probe"));
+    for (kind, name) in entries {
+        let answer = store::open(kind, &place).and_then(|store| store.get(&name));
         findings.push(match answer {
             Ok(_) if kind == StoreKind::None => Finding::warning(
                 "store",

@@ -63,6 +63,7 @@ impl Args {
         if let Ok(profile) = complete::profile(context, &found) {
             self.grant(&profile)?;
         }
+        complete::refuse_missing(context, &found, &self.missing(&found.layer))?;
         let mut typed = complete::ask_for_missing(context, &mut found)?;
         let profile = complete::profile(context, &found)?;
         let grant = self.grant(&profile)?;
@@ -76,6 +77,16 @@ impl Args {
             print(show::object(&profile, &obtained).expose())?;
         }
         Ok(())
+    }
+
+    /// What the person would be asked for.
+    fn missing(&self, layer: &Layer) -> Vec<&'static str> {
+        if self.refresh_token_stdin {
+            return Vec::new();
+        }
+        let username = layer.text("username").is_none().then_some("username");
+        let password = !self.password_stdin && layer.secret("password").is_none();
+        username.into_iter().chain(password.then_some("password")).collect()
     }
 
     /// The grant to log in with.

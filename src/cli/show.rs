@@ -9,9 +9,10 @@ use crate::output::{details, json};
 use crate::profile::Profile;
 use crate::profile::layer::Layer;
 use crate::profile::load;
+use crate::report::Report;
 use crate::secret::Secret;
 use crate::session::Obtained;
-use crate::session::index::{self, IndexToken};
+use crate::session::index::{self, IndexEntry, IndexToken};
 use crate::session::slot::Slot;
 use crate::terms::{Identity, StoreKind};
 use crate::token::{MinTtl, TokenSet, UnixTime};
@@ -87,8 +88,15 @@ impl Args {
             let Some(slot) = Slot::from_name(&name) else { continue };
             let wanted = only.is_none_or(|only| only == slot.profile)
                 && identity.is_none_or(|identity| identity == slot.identity);
-            if wanted {
-                rows.extend(self.row(context, slot)?);
+            if !wanted {
+                continue;
+            }
+            match index::read(&context.dirs.data, &slot.name()) {
+                Ok(Some(entry)) => rows.extend(self.row(context, slot, entry)?),
+                Ok(None) => {}
+                // One that is damaged hides no other.
+                Err(error) if only.is_none() => context.terminal.warn(&error.sentence()),
+                Err(error) => return Err(error),
             }
         }
         let names =
@@ -102,8 +110,7 @@ impl Args {
         Ok(rows)
     }
 
-    fn row(&self, context: &Context, slot: Slot) -> Result<Option<Row>> {
-        let Some(entry) = index::read(&context.dirs.data, &slot.name())? else { return Ok(None) };
+    fn row(&self, context: &Context, slot: Slot, entry: IndexEntry) -> Result<Option<Row>> {
         let Some(token) = entry.token else { return Ok(None) };
         let profile = context.profile_or_empty(&slot.profile)?;
         let tokens = if self.reveal || self.claims {

@@ -46,7 +46,8 @@ fn inherit(dirs: &Dirs, name: &str, depth: usize, built_in: bool) -> Result<Opti
     let Some(base) = upper.text("provider") else { return Ok(Some(upper)) };
     // A user's preset may refine the built-in one of the same name.
     let Some(mut lower) = inherit(dirs, base, depth - 1, base == name)? else {
-        return Err(unknown_provider(dirs, base));
+        let placed = upper.get("provider").map(|entry| entry.origin.clone());
+        return Err(unknown_provider(dirs, base, placed));
     };
     lower.overlay(upper);
     Ok(Some(lower))
@@ -73,10 +74,19 @@ pub fn provider_names(dirs: &Dirs) -> Vec<String> {
     names
 }
 
-fn unknown_provider(dirs: &Dirs, name: &str) -> Error {
+fn unknown_provider(dirs: &Dirs, name: &str, placed: Option<Origin>) -> Error {
     let names = provider_names(dirs);
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
-    Error::config(format!("there is no provider preset named {name}{}", nearest_word(name, &known)))
+    let (file, line) = match placed {
+        Some(Origin::File(file, line)) => (Some(file), Some(line)),
+        _ => (None, None),
+    };
+    Error::Config(ConfigError {
+        message: format!("there is no provider preset named {name}{}", nearest_word(name, &known)),
+        file,
+        line,
+        missing: None,
+    })
 }
 
 /// The profile to use: which one, and its layers.
@@ -151,7 +161,8 @@ pub fn find(dirs: &Dirs, env: &Env, name: &str) -> Result<Found> {
     }
     let mut layer = match (upper.text("provider"), named_like_preset) {
         (Some(provider), _) => {
-            preset(dirs, provider)?.ok_or_else(|| unknown_provider(dirs, provider))?
+            let placed = || upper.get("provider").map(|entry| entry.origin.clone());
+            preset(dirs, provider)?.ok_or_else(|| unknown_provider(dirs, provider, placed()))?
         }
         (None, Some(mut layer)) => {
             layer.set("provider", Value::Text(name.to_owned()), Origin::Preset(name.to_owned()));

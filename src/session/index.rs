@@ -31,6 +31,9 @@ pub struct IndexEntry {
     /// Whatever is no newer than this was logged out.
     #[serde(default)]
     pub tombstone: u64,
+    /// The generation that the last login made.
+    #[serde(default)]
+    pub login: u64,
     /// What `show` tells of the token; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token: Option<IndexToken>,
@@ -66,7 +69,7 @@ impl IndexEntry {
         tombstone: u64,
         token: Option<IndexToken>,
     ) -> Self {
-        Self { version: VERSION, store, generation, tombstone, token }
+        Self { version: VERSION, store, generation, tombstone, login: 0, token }
     }
 }
 

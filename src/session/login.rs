@@ -44,7 +44,8 @@ impl Session<'_> {
         }
         let before = self.generation(&slot)?;
         let _login = self.login_lock(&slot)?;
-        if self.generation(&slot)? > before
+        // A renewal makes a new generation as well, but nobody's login.
+        if self.last_login(&slot) > before
             && let Some(theirs) = self.joined(&slot)
         {
             self.report.note("another login for this profile has just ended; its token is used");
@@ -159,7 +160,17 @@ impl Session<'_> {
         let intent = self.intent(slot, login, held.newest().saturating_add(1));
         let granted = self.exchange_journaled(slot, held, &intent, &login.request, false)?;
         self.leave(slot, entry.map(|entry| entry.store), granted.store);
+        self.note_login(slot);
         hand_out(granted)
+    }
+
+    /// Tells a login that waits that there is nothing left to do; should that fail, it logs in itself.
+    fn note_login(&self, slot: &Slot) {
+        let name = slot.name();
+        if let Ok(Some(mut entry)) = index::read(self.vault.data_dir(), &name) {
+            entry.login = entry.generation;
+            let _ = index::write(self.vault.data_dir(), &name, &entry);
+        }
     }
 
     /// After a login into another store: the old entry must not shadow the new one.

@@ -195,7 +195,8 @@ impl Session<'_> {
         if held.store == StoreKind::None {
             return Ok(());
         }
-        let entry = IndexEntry::new(held.store, held.record.generation, held.tombstone, token);
+        let mut entry = IndexEntry::new(held.store, held.record.generation, held.tombstone, token);
+        entry.login = self.last_login(slot);
         let (data_dir, name) = (self.vault.data_dir(), slot.name());
         if let Err(error) = index::write(data_dir, &name, &entry) {
             // An older line will do, as long as it leads to the same place.
@@ -207,6 +208,12 @@ impl Session<'_> {
             self.report.warn(&format!("the index is out of date: {}", error.sentence()));
         }
         self.vault.open(held.store)?.set(&name, &held.record.to_bytes()?)
+    }
+
+    /// The generation that the last login made, as far as it is known.
+    fn last_login(&self, slot: &Slot) -> u64 {
+        let entry = index::read(self.vault.data_dir(), &slot.name());
+        entry.ok().flatten().map_or(0, |entry| entry.login)
     }
 
     /// LOCK: the slot's own, no longer than `patience`.

@@ -47,7 +47,11 @@ enum Command {
     /// Set or unset a key of a profile
     Set(set::Set),
     /// Remove a profile, with its tokens
-    Remove(Named),
+    Remove {
+        /// The profile
+        #[arg(add = ArgValueCompleter::new(names::profiles))]
+        name: String,
+    },
     /// Edit a profile's file; it is replaced only when it is sound
     Edit(Named),
     /// Print the path of a profile's file
@@ -77,7 +81,7 @@ impl Args {
             Command::Show(named) => show(context, &named.name(context)?)?,
             Command::Add(add) => add.run(context)?,
             Command::Set(set) => set.run(context)?,
-            Command::Remove(named) => remove(context, &named.name(context)?)?,
+            Command::Remove { name } => remove(context, &checked(name)?)?,
             Command::Edit(named) => edit::run(context, &named.name(context)?)?,
             Command::Path(named) => {
                 let path = context.dirs.profile(&named.name(context)?);
