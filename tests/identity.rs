@@ -96,6 +96,7 @@ fn a_user_whose_profile_changed_must_log_in_again() {
         ("username", "other", "username"),
         ("scope", "a more", "scope"),
         ("request.params.audience", "api", "audience"),
+        ("request.params.resource", "https://api.example.com/", "audience"),
     ] {
         let test = Test::new().sandbox().env("OAUTHCTL_PROFILE", "standard");
         test.words("login --scope a").run().success();
@@ -124,6 +125,34 @@ fn the_environment_changes_a_profile_as_its_file_does() {
         test.words("token").env(name, value).run().fails_with(4);
     }
     test.words("token").prints_secrets().run().success();
+}
+
+/// A provider may move its token endpoint, but nobody else may do so for it.
+#[test]
+fn an_issuer_does_not_vouch_for_an_endpoint_of_the_environment() {
+    let issuer = "https://id.example.com/";
+    let test = Test::new().server_alone();
+    let lines = format!(
+        "issuer = \"{issuer}\"\n# client_secret\n# password\n\
+         login_grant = \"password\"\n"
+    );
+    let preset = test.profile_of(Provider::Standard, &lines);
+    let test = test
+        .config_file("providers/mine.toml", &preset)
+        .env("OAUTHCTL_CLIENT_SECRET", "client/secret:1")
+        .env("OAUTHCTL_PASSWORD", "user/password:1")
+        .env("OAUTHCTL_PROFILE", "mine");
+    test.words("login").run().success();
+    for (name, value) in [
+        ("OAUTHCTL_TOKEN_URL", "https://127.0.0.1:1/token"),
+        ("OAUTHCTL_BASE_URL", "https://127.0.0.1:1/"),
+    ] {
+        for named in ["", issuer] {
+            let run = test.words("refresh").env(name, value).env("OAUTHCTL_ISSUER", named);
+            run.run().fails_with(4).stderr_has("was asked for with another server");
+        }
+    }
+    test.words("refresh").run().success();
 }
 
 #[test]

@@ -148,10 +148,7 @@ impl Args {
         }
         Err(Error::missing(
             "password",
-            format!(
-                "the profile {} has no password, and there is no terminal to ask on",
-                profile.name
-            ),
+            format!("the profile {} has no password, and nobody may be asked", profile.name),
         ))
     }
 

@@ -37,6 +37,7 @@ use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 pub use targets::ApiHosts;
@@ -245,8 +246,23 @@ impl Files for System {
     }
 }
 
+/// Whether a name leads to a descriptor of a process, by whatever way: through links, `..` or the
+/// working directory too.
 fn is_descriptor(name: &[u8]) -> bool {
-    name.starts_with(b"/dev/fd/") || name.starts_with(b"/proc/self/fd/")
+    /// So many links in a row no system follows.
+    const LINKS: usize = 40;
+    let mut path = PathBuf::from(os(name));
+    for _ in 0..LINKS {
+        let (Some(folder), Some(file)) = (path.parent(), path.file_name()) else { return false };
+        let Ok(folder) = Path::new(".").join(folder).canonicalize() else { return false };
+        if folder == Path::new("/dev/fd") || (folder.starts_with("/proc") && folder.ends_with("fd"))
+        {
+            return true;
+        }
+        let Ok(target) = std::fs::read_link(folder.join(file)) else { return false };
+        path = folder.join(target);
+    }
+    false
 }
 
 fn read_all(source: impl Read) -> io::Result<Vec<u8>> {
@@ -280,6 +296,37 @@ mod tests {
         assert!(system.is_closed(b"/dev/fd/98765") && system.is_closed(b"/proc/self/fd/98765"));
         assert!(!system.is_once(b"/dev/null") && !system.is_once(b"/") && !system.is_once(b"/no"));
         assert!(system.is_once(b"/dev/zero") && !system.is_closed(b"/no"));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_descriptor_is_known_by_every_way_to_it() {
+        use std::os::unix::fs::symlink;
+        let home = tempfile::tempdir().unwrap();
+        symlink("/dev/fd/98765", home.path().join("file")).unwrap();
+        symlink("file", home.path().join("link")).unwrap();
+        symlink("/proc/self/fd", home.path().join("folder")).unwrap();
+        symlink("loop", home.path().join("loop")).unwrap();
+        let at = |name: &str| home.path().join(name).display().to_string();
+        let own = format!("/proc/{}/fd/98765", std::process::id());
+        let relative = format!("{}dev/fd/98765", "../".repeat(40));
+        let system = System { stdin_ended: Cell::new(false) };
+        for name in [
+            "//dev/fd/98765",
+            "/dev/./fd//98765",
+            "/dev/fd/../fd/98765",
+            "/proc/thread-self/fd/98765",
+            &own,
+            &relative,
+            &at("file"),
+            &at("link"),
+            &at("folder/98765"),
+        ] {
+            assert!(system.is_closed(name.as_bytes()), "{name}");
+        }
+        for name in ["fd/98765", "98765", "/", "..", "", &at("loop"), &at("none")] {
+            assert!(!system.is_closed(name.as_bytes()), "{name}");
+        }
     }
 
     #[test]

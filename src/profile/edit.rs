@@ -150,7 +150,7 @@ mod tests {
                 "client_secret",
                 Value::Secret(SecretSource::Command(vec!["op".into(), "read it".into()])),
             ),
-            ("password", Value::Secret(SecretSource::Store)),
+            ("password", Value::Secret(SecretSource::File("a file".into()))),
             ("request.headers.X-A", Value::Text("b".into())),
         ];
         let text =

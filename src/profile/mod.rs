@@ -7,7 +7,7 @@ use url::Url;
 
 use self::dialect::{BasicEncoding, Format, Method, RequestDialect, ResponseDialect};
 use self::dirs::Dirs;
-use self::layer::Layer;
+use self::layer::{Layer, Origin};
 use self::schema::SecretSource;
 use crate::duration;
 use crate::error::{Error, Result};
@@ -35,6 +35,9 @@ pub struct Profile {
     pub base_url: Option<Url>,
     /// The issuer, as it was written.
     pub issuer: Option<String>,
+    /// Whether a token of the issuer's may go to the token endpoint; not to one that the
+    /// environment names, whatever issuer that names too.
+    issuer_vouches: bool,
     /// The endpoints, resolved.
     pub endpoints: Endpoints,
     /// The client.
@@ -90,6 +93,10 @@ impl Profile {
             name: name.to_owned(),
             provider: text("provider"),
             issuer: text("issuer"),
+            issuer_vouches: !["token_url", "base_url"].iter().any(|key| {
+                let origin = layer.get(key).map(|entry| &entry.origin);
+                matches!(origin, Some(Origin::Environment(_)))
+            }),
             endpoints: Endpoints {
                 token: endpoint("token_url")?,
                 authorization: endpoint("authorization_url")?,
@@ -215,12 +222,20 @@ impl Profile {
     /// What a token that this profile asks for is bound to.
     #[must_use]
     pub fn asked(&self, identity: Identity) -> Asked {
-        let audience = self.request.params.iter().find(|(name, _)| name == "audience");
+        // RFC 8707, and the parameter that served before it.
+        let names_audience = |name: &str| matches!(name, "audience" | "resource");
+        let audience: Vec<&str> = self
+            .request
+            .params
+            .iter()
+            .filter(|(name, _)| names_audience(name))
+            .map(|(_, value)| value.as_str())
+            .collect();
         Asked {
-            issuer: self.issuer.clone(),
+            issuer: self.issuer.clone().filter(|_| self.issuer_vouches),
             token_endpoint: self.endpoints.token.as_ref().map(Url::to_string),
             client_id: self.client_id.clone(),
-            audience: audience.map(|(_, value)| value.clone()),
+            audience: Some(audience.join("\n")).filter(|text| !text.is_empty()),
             username: if identity == Identity::User { self.username.clone() } else { None },
             scope: self.scope.clone(),
         }
