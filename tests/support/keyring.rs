@@ -1,8 +1,11 @@
 //! A real gnome-keyring on a real D-Bus, both private to one test: nothing of the user's is touched.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::rc::Rc;
 use std::time::Duration;
 use std::{env, fs, thread};
 
@@ -26,22 +29,34 @@ const PROGRAMS: [&str; 5] =
 
 /// Runs `body`, a closure in a test, in a process that finds such a keyring.
 ///
-/// Where the programs for it are not installed, the test is skipped, and says so.
-pub fn with<F: FnOnce()>(keyring: Keyring, body: F) {
+/// Where the programs for it are not installed, the test is skipped, and says so. gnome-keyring dies
+/// now and then when many clients come and go (42.1, in `plain_negotiate`):
+/// a test that failed with it is run again.
+pub fn with<F: FnOnce() + Clone>(keyring: Keyring, body: F) {
     if !PROGRAMS.iter().all(installed) {
         // Not captured: that a test was skipped must be seen.
         let _ = writeln!(io::stderr(), "skipped: it needs dbus, gnome-keyring, libsecret-tools");
         return;
     }
-    child::run(
-        1,
-        |_, child| {
-            let session = Session::start(keyring);
-            session.enter(child);
-            session
-        },
-        body,
-    );
+    for attempts_left in (0..5).rev() {
+        let died = Rc::new(Cell::new(false));
+        let run = AssertUnwindSafe(|| {
+            child::run(
+                1,
+                |_, child| {
+                    let session = Session::start(keyring, &died);
+                    session.enter(child);
+                    session
+                },
+                body.clone(),
+            )
+        });
+        match catch_unwind(run) {
+            Ok(_) => return,
+            Err(_) if died.get() && attempts_left > 0 => {}
+            Err(failure) => resume_unwind(failure),
+        }
+    }
 }
 
 /// Locks the default collection of the keyring that this process finds.
@@ -103,6 +118,16 @@ impl Listener {
 struct Session {
     home: TempDir,
     daemons: Vec<Daemon>,
+    /// Told when a daemon ended by itself.
+    died: Rc<Cell<bool>>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let ended =
+            self.daemons.iter_mut().any(|daemon| matches!(daemon.0.try_wait(), Ok(Some(_))));
+        self.died.set(self.died.get() || ended);
+    }
 }
 
 struct Daemon(Child);
@@ -115,8 +140,9 @@ impl Drop for Daemon {
 }
 
 impl Session {
-    fn start(keyring: Keyring) -> Self {
-        let mut session = Self { home: tempfile::tempdir().unwrap(), daemons: Vec::new() };
+    fn start(keyring: Keyring, died: &Rc<Cell<bool>>) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut session = Self { home, daemons: Vec::new(), died: Rc::clone(died) };
         session.start_bus();
         if keyring != Keyring::Missing {
             session.start_keyring(keyring == Keyring::Unlocked);
