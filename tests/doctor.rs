@@ -151,3 +151,13 @@ fn a_store_that_keeps_nothing_or_can_not_be_opened_is_found() {
     let found = findings(&test, "", "store");
     assert!(found.iter().any(|finding| finding.starts_with("error: ")), "{found:?}");
 }
+
+#[test]
+fn tls_that_fails_is_told_from_a_server_that_is_not_there() {
+    let test = Test::new().sandbox();
+    // The sandbox speaks plain http: whoever asks it for TLS gets no proper answer.
+    let url = test.server().token_url(Provider::Bindeo).replace("http:", "https:");
+    let test = test.profile("x", &format!("token_url = \"{url}\"\n"));
+    assert_one(&findings(&test, "-p x", "tls"), "error: ", "TLS");
+    assert_eq!(findings(&test, "-p x", "reach"), [""; 0]);
+}

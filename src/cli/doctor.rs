@@ -298,6 +298,9 @@ fn server(context: &Context, profile: &Profile) -> Vec<Finding> {
                 "reach",
                 format!("{authority} answers with status {}", response.status),
             ));
+            if endpoint.scheme() == "https" {
+                findings.push(Finding::ok("tls", "the server's certificate is trusted"));
+            }
             findings.push(clock(response.date.as_deref()));
         }
         Err(error) => findings.push(unreachable(&error)),
@@ -320,11 +323,11 @@ fn unopened(context: &Context, source: &SecretSource) -> Option<String> {
 
 fn unreachable(error: &Error) -> Finding {
     let message = error.sentence();
-    let advice = if message.contains("certificate") {
-        "where a company's own authority signs, name it with ca_file in the profile, or with SSL_CERT_FILE"
-    } else {
-        "check the network, the proxy's variables and the URL: oauthctl profile show"
-    };
+    if message.contains("certificate") || message.contains("TLS") {
+        let advice = "where a company's own authority signs, name it with ca_file in the profile, or with SSL_CERT_FILE";
+        return Finding::error("tls", message, advice);
+    }
+    let advice = "check the network, the proxy's variables and the URL: oauthctl profile show";
     Finding::error("reach", message, advice)
 }
 
