@@ -24,9 +24,11 @@ pub struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Sends one request, once, and reads its answer of whatever status.
+    /// Sends one request, once, and reads its answer of whatever status; `hurried` where a token that
+    /// lives can do as well.
     pub fn send(
         &self,
+        hurried: bool,
         request: &TokenRequest,
         endpoint: &Url,
         dialect: &RequestDialect,
@@ -41,7 +43,7 @@ impl Exchange<'_> {
         let sent = || transcript::request(request, endpoint, dialect, credentials);
         self.report.trace(2, &|| sent().map_or_else(|error| error.to_string(), |text| text.head));
         self.report.trace(3, &|| sent().map_or_else(|error| error.to_string(), |text| text.body));
-        self.transport.send(&http)
+        if hurried { self.transport.send_hurried(&http) } else { self.transport.send(&http) }
     }
 
     /// Tells of an answer; apart from [`Exchange::send`], so that it is durable before.
@@ -130,7 +132,7 @@ mod tests {
         let endpoint = Url::parse("https://as.example/token?key=k3y").unwrap();
         let dialect = RequestDialect::default();
         let credentials = credentials(Some("s3cret"));
-        let answer = exchange.send(&request, &endpoint, &dialect, &credentials).unwrap();
+        let answer = exchange.send(false, &request, &endpoint, &dialect, &credentials).unwrap();
         exchange.tell(&answer, &request, &dialect, &credentials);
         let story = |level| {
             let heard = ear.0.borrow();
@@ -167,7 +169,7 @@ mod tests {
         let request = TokenRequest::client_credentials(&[]);
         let endpoint = Url::parse("https://as.example/token").unwrap();
         let error = exchange
-            .send(&request, &endpoint, &RequestDialect::default(), &credentials(None))
+            .send(false, &request, &endpoint, &RequestDialect::default(), &credentials(None))
             .unwrap_err();
         assert!(matches!(error, Error::Config(_)), "{error}");
         assert!(!sent.get());

@@ -109,13 +109,27 @@ pub(super) struct Patient<'a> {
 
 impl Transport for Patient<'_> {
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
+        self.spinning(request, &|| self.transport.send(request))
+    }
+
+    fn send_hurried(&self, request: &HttpRequest) -> Result<HttpResponse> {
+        self.spinning(request, &|| self.transport.send_hurried(request))
+    }
+}
+
+impl Patient<'_> {
+    fn spinning(
+        &self,
+        request: &HttpRequest,
+        send: &dyn Fn() -> Result<HttpResponse>,
+    ) -> Result<HttpResponse> {
         let _spinner = self.terminal.spins.then(|| {
             Spinner::start(format!(
                 "waiting for {}",
                 request.endpoint.host_str().unwrap_or_default()
             ))
         });
-        self.transport.send(request)
+        send()
     }
 }
 

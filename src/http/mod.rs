@@ -31,6 +31,13 @@ mod tests;
 pub trait Transport {
     /// An answer of any status is `Ok`; redirects are never followed.
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse>;
+
+    /// As [`Transport::send`], for whoever can do without: it doesn't wait long for a connection.
+    ///
+    /// Only for that, since nothing has been sent by then. An answer is waited for as ever.
+    fn send_hurried(&self, request: &HttpRequest) -> Result<HttpResponse> {
+        self.send(request)
+    }
 }
 
 impl<F: Fn(&HttpRequest) -> Result<HttpResponse>> Transport for F {
@@ -47,6 +54,9 @@ const LONGEST_HEAD: usize = 32 * 1024;
 
 /// No deadline is later: an `Instant` has an end.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The longest that a look-up or a connection may take for whoever can do without an answer.
+const HURRIED: Duration = Duration::from_secs(3);
 
 const USER_AGENT: &str = concat!("oauthctl/", env!("CARGO_PKG_VERSION"));
 
@@ -85,18 +95,32 @@ impl<'a> UreqTransport<'a> {
 
 impl Transport for UreqTransport<'_> {
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
+        self.send_within(request, None)
+    }
+
+    fn send_hurried(&self, request: &HttpRequest) -> Result<HttpResponse> {
+        self.send_within(request, Some(HURRIED))
+    }
+}
+
+impl UreqTransport<'_> {
+    fn send_within(
+        &self,
+        request: &HttpRequest,
+        connect: Option<Duration>,
+    ) -> Result<HttpResponse> {
         check(request)?;
         let proxy = proxy::choose(&request.endpoint, self.env)?;
         let deadline = Instant::now() + self.timeout.min(LONGEST_TIMEOUT);
         let (last, others) = self.roots(request)?.split_last().expect("there are always roots");
         for roots in others {
-            match attempt(request, proxy.clone(), roots.clone(), deadline) {
+            match attempt(request, proxy.clone(), roots.clone(), deadline, connect) {
                 // Nothing has left yet: somebody else may vouch for the server.
                 Err(failure) if failure.is_untrusted() => {}
                 result => return result.map_err(|failure| failure.explain(self.timeout)),
             }
         }
-        attempt(request, proxy, last.clone(), deadline)
+        attempt(request, proxy, last.clone(), deadline, connect)
             .map_err(|failure| failure.explain(self.timeout))
     }
 }
@@ -123,6 +147,7 @@ fn attempt(
     proxy: Option<Proxy>,
     roots: RootCerts,
     deadline: Instant,
+    connect: Option<Duration>,
 ) -> Result<HttpResponse, Failure> {
     let progress = Arc::new(Progress::new(proxy.is_some()));
     let fail = {
@@ -136,6 +161,8 @@ fn attempt(
         .max_redirects(0)
         .max_redirects_will_error(false)
         .timeout_global(Some(deadline.saturating_duration_since(Instant::now())))
+        .timeout_resolve(connect)
+        .timeout_connect(connect)
         .user_agent(USER_AGENT)
         .max_response_header_size(LONGEST_HEAD)
         // A head that is too large must fit in, to be seen as such.

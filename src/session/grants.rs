@@ -3,6 +3,7 @@
 use super::journal::Intent;
 use super::record::Record;
 use super::slot::Slot;
+use super::spend::Effort;
 use super::{Held, Session, Want, Why, index};
 use crate::error::{Error, ErrorResponse, Result};
 use crate::terms::{GrantType, Identity};
@@ -48,7 +49,8 @@ impl Session<'_> {
             refresh_token: Some(refresh_token),
             id_token: tokens.id_token,
         };
-        let result = self.exchange_journaled(slot, held, &intent, &request, !lives);
+        let result =
+            self.exchange_journaled(slot, held, &intent, &request, Effort::of_renewal(lives));
         result.map_err(|error| match error {
             Error::Refused(refusal) if is_spent(&refusal) => {
                 self.login_required(&format!("the refresh token no longer works: {refusal}"))
@@ -58,12 +60,13 @@ impl Session<'_> {
     }
 
     /// A machine's token is asked for anew; where the store fails, only the next process asks again.
-    pub(super) fn ask_again(&self, slot: &Slot, held: Option<Held>) -> Result<Held> {
+    pub(super) fn ask_again(&self, slot: &Slot, held: Option<Held>, lives: bool) -> Result<Held> {
         let mut held = match held {
             Some(held) => held,
             None => self.new_held(slot)?,
         };
-        let (tokens, generation) = (self.fetch_client_token()?, held.newest().saturating_add(1));
+        let (tokens, generation) =
+            (self.fetch(Effort::of_renewal(lives))?, held.newest().saturating_add(1));
         held.record = Record { generation, tokens: Some(tokens), ..held.record };
         if let Err(error) = self.write(slot, &held) {
             self.warn_unstored(&error, "the next run asks for another");
@@ -85,6 +88,10 @@ impl Session<'_> {
 
     /// A machine token straight from the server, past every store.
     pub fn fetch_client_token(&self) -> Result<TokenSet> {
+        self.fetch(Effort::Repeated)
+    }
+
+    fn fetch(&self, effort: Effort) -> Result<TokenSet> {
         self.profile.require(GrantType::ClientCredentials)?;
         let asked = self.profile.asked(Identity::Client);
         let request = TokenRequest::client_credentials(&asked.scope);
@@ -96,7 +103,7 @@ impl Session<'_> {
             refresh_token: None,
             id_token: None,
         };
-        self.exchange_unstored(&intent, &request, true)
+        self.exchange_unstored(&intent, &request, effort)
     }
 }
 

@@ -8,7 +8,7 @@ use super::lock::{Attempt, Lock};
 use super::record::Record;
 use super::recover::{Journaled, Recovered};
 use super::slot::Slot;
-use super::spend::hand_out;
+use super::spend::{Effort, hand_out};
 use super::{Held, Obtained, Session, has_fault};
 use crate::error::{Error, Result, StoreFault};
 use crate::secret::Secret;
@@ -38,8 +38,11 @@ impl Session<'_> {
         let slot = self.slot(Identity::User);
         if self.vault.keeps_nothing() {
             let login = ask()?;
-            let tokens =
-                self.exchange_unstored(&self.intent(&slot, &login, 0), &login.request, false)?;
+            let tokens = self.exchange_unstored(
+                &self.intent(&slot, &login, 0),
+                &login.request,
+                Effort::Once,
+            )?;
             return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
         }
         let before = self.generation(&slot)?;
@@ -158,7 +161,7 @@ impl Session<'_> {
         let entry = index::read(self.vault.data_dir(), &slot.name())?;
         let held = self.prepare(slot)?;
         let intent = self.intent(slot, login, held.newest().saturating_add(1));
-        let granted = self.exchange_journaled(slot, held, &intent, &login.request, false)?;
+        let granted = self.exchange_journaled(slot, held, &intent, &login.request, Effort::Once)?;
         self.leave(slot, entry.map(|entry| entry.store), granted.store);
         self.note_login(slot);
         hand_out(granted)

@@ -83,7 +83,7 @@ impl Session<'_> {
         }
         let asked = match slot.identity {
             Identity::User => self.refresh(slot, held, live.is_some(), want),
-            Identity::Client => self.ask_again(slot, held),
+            Identity::Client => self.ask_again(slot, held, live.is_some()),
         };
         match asked {
             Ok(granted) => {

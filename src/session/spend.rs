@@ -15,18 +15,37 @@ use crate::wire::request::TokenRequest;
 /// What becomes of a token that the store did not take.
 pub(super) const IN_JOURNAL: &str = "it is kept in the journal, and the next run puts it in place";
 
+/// How much a request is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// An answer that is lost on the way is asked for once more.
+    Repeated,
+    /// Once: what is spent can't be spent again.
+    Once,
+    /// Once, and without a long wait for a connection: there is a token that lives.
+    ///
+    /// A server that rotates strictly takes the second use of a refresh token for a theft, and ends
+    /// the living token with it.
+    Hurried,
+}
+
+impl Effort {
+    /// What a renewal is worth, beside a token that lives or without one.
+    pub(super) const fn of_renewal(lives: bool) -> Self {
+        if lives { Self::Hurried } else { Self::Repeated }
+    }
+}
+
 impl Session<'_> {
     /// INTENT, SEND, GOT, STORE, CLEAN.
     ///
-    /// An answer that is lost on the way is asked for once more where `repeats` allows it: a server
-    /// that rotates strictly takes the second use of a refresh token for a theft.
     pub(super) fn exchange_journaled(
         &self,
         slot: &Slot,
         mut held: Held,
         intent: &Intent,
         request: &TokenRequest,
-        repeats: bool,
+        effort: Effort,
     ) -> Result<Held> {
         let credentials = self.credentials()?;
         let path = self.journal_path(slot);
@@ -41,7 +60,7 @@ impl Session<'_> {
             .inspect_err(|_| forget())?;
         #[cfg(unix)]
         let held_back = HeldBack::begin();
-        let answer = self.send(request, &credentials, repeats).inspect_err(|error| {
+        let answer = self.send(request, &credentials, effort).inspect_err(|error| {
             if intent.refresh_token.is_none() || !may_have_arrived(error) {
                 forget();
             }
@@ -76,18 +95,24 @@ impl Session<'_> {
         &self,
         request: &TokenRequest,
         credentials: &ClientCredentials,
-        repeats: bool,
+        effort: Effort,
     ) -> Result<Answer> {
         let endpoint = self.profile.token_endpoint()?;
         let once = || {
             // The server counts a token's life from when it answers, which is no earlier.
             let obtained_at = (self.clock)();
             self.exchange
-                .send(request, endpoint, &self.profile.request, credentials)
+                .send(
+                    effort == Effort::Hurried,
+                    request,
+                    endpoint,
+                    &self.profile.request,
+                    credentials,
+                )
                 .map(|response| Answer { obtained_at, response })
         };
         match once() {
-            Err(Error::Network { sent: true, .. }) if repeats => once(),
+            Err(Error::Network { sent: true, .. }) if effort == Effort::Repeated => once(),
             other => other,
         }
     }
@@ -97,10 +122,10 @@ impl Session<'_> {
         &self,
         intent: &Intent,
         request: &TokenRequest,
-        repeats: bool,
+        effort: Effort,
     ) -> Result<TokenSet> {
         let credentials = self.credentials()?;
-        let answer = self.send(request, &credentials, repeats)?;
+        let answer = self.send(request, &credentials, effort)?;
         self.exchange.tell(&answer.response, request, &self.profile.request, &credentials);
         let redactor = request.redactor(&self.profile.request, &credentials);
         adopt(intent, &answer, &self.profile.response, &redactor)

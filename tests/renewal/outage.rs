@@ -1,5 +1,6 @@
 //! Servers that are down, refuse, or lose their answers; and a holder of the lock that never ends.
 
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use oauthctl::sandbox::{Fault, Options, Provider, Sandbox};
@@ -16,8 +17,8 @@ fn assert_serves(test: &Test, warning: &str) {
     outcome.stdout_is(&header).stderr_has("warning: ").stderr_has(warning).stderr_has("serves on");
 }
 
-#[test]
-fn a_token_that_lives_is_served_while_its_server_is_down() {
+/// A person who logged in at a server that is gone now: the token, and where the server was.
+fn left_alone() -> (Test, String, SocketAddr) {
     let server = Sandbox::start(Options::default()).unwrap();
     let test = Test::new();
     let secret = test.secret_file("client_secret", "client/secret:1");
@@ -30,10 +31,28 @@ fn a_token_that_lives_is_served_while_its_server_is_down() {
     let test = test.profile("away", &profile).env("OAUTHCTL_PROFILE", "away");
     test.words("login --password-stdin").stdin("user/password:1").run().success();
     let token = test.words("token").run().success().stdout;
-    drop(server);
+    (test, token, server.address())
+}
+
+#[test]
+fn a_token_that_lives_is_served_while_its_server_is_down() {
+    let (test, token, _) = left_alone();
     let due = test.words(&format!("token {DUE}")).run().success();
     due.stdout_is(&token).stderr_has("refused the connection").stderr_has("serves on");
     test.words("refresh").run().fails_with(6).stderr_has("refused the connection");
+}
+
+#[test]
+fn a_token_that_lives_does_not_wait_long_for_a_network_that_swallows_everything() {
+    let (test, token, address) = left_alone();
+    // A listener whose queue is full: the system drops whatever else wants to connect.
+    let _listener = TcpListener::bind(address).unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200));
+    let _queue: Vec<_> = std::iter::from_fn(|| connect().ok()).take(5000).collect();
+    // Longer than any test may take.
+    let due = test.words(&format!("token {DUE} --timeout 1h")).run().success();
+    due.stdout_is(&token).stderr_has("serves on");
+    test.words("refresh --timeout 1s").run().fails_with(6).stderr_has("timed out");
 }
 
 #[test]
