@@ -310,3 +310,16 @@ mod at_a_terminal {
         assert!(!test.data().exists(), "--no-store touches no store");
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn after_a_second_of_waiting_a_terminal_shows_that_it_waits() {
+    let test = Test::new().sandbox();
+    test.server().behave(|behaviour| behaviour.delay = std::time::Duration::from_secs(2));
+    let login = || test.words("login -p bindeo --password-stdin");
+    login().stdin("user/password:1").run().success().stderr_lacks("waiting for");
+    let refresh = test.words("refresh -p bindeo").terminal(80).sees("waiting for 127.0.0.1");
+    assert_eq!(refresh.sees("Renewed: the user token of bindeo").ends().status, 0);
+    let quiet = test.words("refresh -p bindeo -q").terminal(80).ends();
+    assert!(!quiet.stdout.contains("waiting for"), "{quiet:?}");
+}
