@@ -70,6 +70,31 @@ fn of_two_logins_at_once_the_second_uses_the_firsts_result() {
 }
 
 #[test]
+fn a_login_that_waited_takes_no_renewal_for_the_other_login() {
+    let test = typing();
+    answer(&test);
+    test.words("login").run().success();
+    fs::remove_file(test.home().join("go")).unwrap();
+    let first = [test.words("login").start()];
+    let lock = test.data().join("locks/typing@user.login");
+    wait_until_open(&lock, &first);
+    let second = [test.words("login").env("OAUTHCTL_PASSWORD", "user/password:1").start()];
+    wait_until_open(&lock, &second);
+    test.words("refresh").run().success();
+    // The person at the first one mistypes.
+    test.secret_file("typed", "mistyped");
+    answer(&test);
+    for login in first {
+        login.ends().fails_with(5);
+    }
+    for login in second {
+        assert!(!login.ends().success().stderr.contains("its token is used"));
+    }
+    assert_eq!(counts(&test).password, 3);
+    assert_session_lives(&test);
+}
+
+#[test]
 fn a_second_login_that_asks_for_another_user_does_not_use_the_firsts_result() {
     let test = typing();
     let first = [test.words("login").start()];
