@@ -191,8 +191,6 @@ fn stores(context: &Context) -> Result<Vec<Finding>> {
     // For each store an entry that it is remembered to hold, so that a wrong key shows as well.
     let mut entries = BTreeMap::new();
     for name in index::names(&context.dirs.data)? {
-        let Some((profile, part)) = name.split_once('@') else { continue };
-        let name = EntryName::new(profile, part);
         match index::read(&context.dirs.data, &name) {
             Ok(Some(entry)) => drop(entries.entry(entry.store).or_insert(name)),
             Ok(None) => {}

@@ -123,19 +123,13 @@ impl Args {
                 refresh_token: Some(refresh_token),
             });
         }
-        let username = match &profile.username {
-            Some(username) => username.clone(),
-            None if context.may_ask() => {
-                let username = terminal::ask("username")?;
-                typed.key("username", username.clone());
-                username
-            }
-            None => {
-                return Err(Error::missing(
-                    "username",
-                    format!("the profile {} has no username", profile.name),
-                ));
-            }
+        let username = if let Some(username) = &profile.username {
+            username.clone()
+        } else {
+            // Where nobody can be asked, that was refused before.
+            let username = terminal::ask("username")?;
+            typed.key("username", username.clone());
+            username
         };
         let password = self.password(context, profile)?;
         Ok(Login {
@@ -154,13 +148,7 @@ impl Args {
             return context
                 .with_session(profile, None, |session| session.open_secret(source, "password"));
         }
-        if context.may_ask() {
-            return terminal::ask_secret("password");
-        }
-        Err(Error::missing(
-            "password",
-            format!("the profile {} has no password, and nobody may be asked", profile.name),
-        ))
+        terminal::ask_secret("password")
     }
 
     fn show_request(&self, profile: &Profile) -> Result<()> {

@@ -44,9 +44,8 @@ impl Args {
     }
 
     fn forget_all(&self, context: &Context) -> Result<()> {
-        let slots = index::names(&context.dirs.data)?;
-        let mut names: Vec<String> =
-            slots.iter().filter_map(|name| Some(Slot::from_name(name)?.profile)).collect();
+        let slots = index::slots(&context.dirs.data)?;
+        let mut names: Vec<String> = slots.into_iter().map(|slot| slot.profile).collect();
         names.dedup();
         let forget = |name: &String| {
             let unread = context.profile_named(name, Layer::default()).err();

@@ -83,8 +83,7 @@ impl Args {
     fn run_all(&self, context: &Context) -> anyhow::Result<u8> {
         let mut renewed = Vec::new();
         let mut failed = None;
-        for name in index::names(&context.dirs.data)? {
-            let Some(slot) = Slot::from_name(&name) else { continue };
+        for slot in index::slots(&context.dirs.data)? {
             let named = context.global.profile.as_ref();
             if named.is_some_and(|named| *named != slot.profile) {
                 continue;

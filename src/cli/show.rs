@@ -84,8 +84,7 @@ impl Args {
         }
         let identity = self.identity.named(&context.env)?;
         let mut rows = Vec::new();
-        for name in index::names(&context.dirs.data)? {
-            let Some(slot) = Slot::from_name(&name) else { continue };
+        for slot in index::slots(&context.dirs.data)? {
             let wanted = only.is_none_or(|only| only == slot.profile)
                 && identity.is_none_or(|identity| identity == slot.identity);
             if !wanted {

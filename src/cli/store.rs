@@ -4,7 +4,6 @@ use super::context::Context;
 use crate::error::{Error, Result};
 use crate::session::vault::Vault;
 use crate::session::{index, migrate};
-use crate::store::EntryName;
 use crate::terms::StoreKind;
 
 /// Move tokens between stores
@@ -48,9 +47,7 @@ fn run(context: &Context, from: StoreKind, to: StoreKind) -> Result<()> {
     let only = context.global.profile.as_deref();
     let mut moved = 0;
     for name in index::names(&context.dirs.data)? {
-        let Some((profile, part)) = name.split_once('@') else { continue };
-        if only.is_none_or(|only| only == profile) {
-            let name = EntryName::new(profile, part);
+        if only.is_none_or(|only| only == name.profile()) {
             moved += usize::from(migrate::migrate(&vault, &name, from, to, context.timeout)?);
         }
     }

@@ -4,7 +4,7 @@ use super::journal::Intent;
 use super::record::Record;
 use super::slot::Slot;
 use super::spend::Effort;
-use super::{Held, Session, Want, Why, index};
+use super::{Held, Session, index};
 use crate::error::{Error, ErrorResponse, Result};
 use crate::terms::{GrantType, Identity};
 use crate::token::TokenSet;
@@ -12,13 +12,7 @@ use crate::wire::request::TokenRequest;
 
 impl Session<'_> {
     /// A user's token is renewed by its refresh token.
-    pub(super) fn refresh(
-        &self,
-        slot: &Slot,
-        held: Option<Held>,
-        lives: bool,
-        want: Want<'_>,
-    ) -> Result<Held> {
+    pub(super) fn refresh(&self, slot: &Slot, held: Option<Held>, lives: bool) -> Result<Held> {
         let conflict = held
             .as_ref()
             .and_then(Held::tokens)
@@ -32,9 +26,6 @@ impl Session<'_> {
         let Some(tokens) = held.tokens().cloned() else {
             return Err(self.login_required("nobody has logged in"));
         };
-        if matches!(want.why, Why::Forced) {
-            self.profile.require(GrantType::RefreshToken)?;
-        }
         let Some(refresh_token) =
             tokens.refresh_token.clone().filter(|_| self.profile.allows(GrantType::RefreshToken))
         else {

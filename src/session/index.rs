@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{fault, slot};
+use super::fault;
+use super::slot::{self, Slot};
 use crate::durable;
 use crate::error::{Error, Result, StoreError, StoreFault};
 use crate::output::summary::Summary;
@@ -116,19 +117,20 @@ pub fn remove(data_dir: &Path, name: &EntryName) -> Result<()> {
 }
 
 /// The names of all entries, sorted.
-pub fn names(data_dir: &Path) -> Result<Vec<String>> {
+pub fn names(data_dir: &Path) -> Result<Vec<EntryName>> {
     let directory = data_dir.join(DIRECTORY);
     let files = match std::fs::read_dir(&directory) {
         Ok(files) => files,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(fault(format!("can't list {}", directory.display()), error)),
     };
-    let mut names: Vec<String> = files
-        .flatten()
-        .filter_map(|file| {
-            file.file_name().into_string().ok()?.strip_suffix(".json").map(str::to_owned)
-        })
-        .collect();
-    names.sort();
+    let name = |file: std::ffi::OsString| EntryName::parse(file.to_str()?.strip_suffix(".json")?);
+    let mut names: Vec<_> = files.flatten().filter_map(|file| name(file.file_name())).collect();
+    names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
     Ok(names)
+}
+
+/// The slots among all entries, sorted by their names.
+pub fn slots(data_dir: &Path) -> Result<Vec<Slot>> {
+    Ok(names(data_dir)?.iter().filter_map(Slot::from_name).collect())
 }

@@ -24,8 +24,10 @@ pub(super) enum Attempt {
 }
 
 impl Lock {
-    /// Waits for the lock, no longer than `patience`.
+    /// Waits for the lock, no longer than `patience`. Who locks is about to write.
     pub(super) fn acquire(path: &Path, patience: Duration) -> Result<Attempt> {
+        #[cfg(unix)]
+        crate::signals::survive_full_files();
         let fault = |error| super::fault(format!("can't lock {}", path.display()), error);
         let mut file = open(path).map_err(fault)?;
         let begun = Instant::now();

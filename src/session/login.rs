@@ -65,8 +65,7 @@ impl Session<'_> {
     /// What another login got, where it asked for what this one would.
     fn joined(&self, slot: &Slot) -> Option<Obtained> {
         let held = self.read(slot).ok()??;
-        let tokens = self.usable(slot, &held)?.clone();
-        Some(Obtained { tokens, store: held.store, made_here: false })
+        self.usable(slot, &held).map(|tokens| held.cached(tokens))
     }
 
     fn generation(&self, slot: &Slot) -> Result<u64> {
@@ -218,10 +217,5 @@ impl Session<'_> {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Removes the journal of a slot that is being forgotten.
-    pub(super) fn drop_journal(&self, slot: &Slot) -> Result<()> {
-        journal::remove(&self.journal_path(slot))
     }
 }

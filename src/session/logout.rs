@@ -1,6 +1,7 @@
 //! A logout: the end of a session is written down before anything is removed.
 
 use super::index::{self, IndexEntry};
+use super::journal;
 use super::recover::Recovered;
 use super::slot::Slot;
 use super::{Held, Session, has_fault};
@@ -41,7 +42,7 @@ impl Session<'_> {
             .map_or(Ok(()), |tokens| self.revoke(slot.identity, tokens));
         let tombstone = IndexEntry::new(entry.store, newest, newest, None);
         index::write(self.vault.data_dir(), &name, &tombstone)?;
-        self.drop_journal(slot)?;
+        journal::remove(&self.journal_path(slot))?;
         self.vault.open(entry.store)?.delete(&name)?;
         // A machine's slot has no journal that could bring its token back.
         if slot.identity == Identity::Client {
@@ -79,8 +80,7 @@ impl Session<'_> {
 
     /// Every slot of this profile that was ever filled.
     pub fn slots(&self) -> Result<Vec<Slot>> {
-        let names = index::names(self.vault.data_dir())?;
-        let slots = names.iter().filter_map(|name| Slot::from_name(name));
+        let slots = index::slots(self.vault.data_dir())?.into_iter();
         Ok(slots.filter(|slot| slot.profile == self.profile.name).collect())
     }
 }

@@ -110,6 +110,11 @@ impl Held {
         self.record.tokens.as_ref().filter(|_| self.record.generation > self.tombstone)
     }
 
+    /// These of its tokens, as they are kept.
+    fn cached(&self, tokens: &TokenSet) -> Obtained {
+        Obtained { tokens: tokens.clone(), store: self.store, made_here: false }
+    }
+
     /// The newest generation that ever was.
     fn newest(&self) -> u64 {
         self.record.generation.max(self.tombstone)
@@ -136,10 +141,7 @@ impl Session<'_> {
 
     /// What a slot holds now, as its store and the index say; needs no lock.
     pub fn stored(&self, slot: &Slot) -> Result<Option<Obtained>> {
-        Ok(self.read(slot)?.and_then(|held| {
-            let tokens = held.tokens()?.clone();
-            Some(Obtained { tokens, store: held.store, made_here: false })
-        }))
+        Ok(self.read(slot)?.and_then(|held| held.tokens().map(|tokens| held.cached(tokens))))
     }
 
     /// The client, with its secret where it has one: the moment in which the secret is looked up.
@@ -190,11 +192,11 @@ impl Session<'_> {
 
     /// STORE: the index first, then the secret. The store that keeps nothing isn't remembered.
     fn write(&self, slot: &Slot, held: &Held) -> Result<()> {
-        let token =
-            held.tokens().map(|tokens| IndexToken::of(tokens, self.profile.provider.as_deref()));
         if held.store == StoreKind::None {
             return Ok(());
         }
+        let token =
+            held.tokens().map(|tokens| IndexToken::of(tokens, self.profile.provider.as_deref()));
         let mut entry = IndexEntry::new(held.store, held.record.generation, held.tombstone, token);
         entry.login = self.last_login(slot);
         let (data_dir, name) = (self.vault.data_dir(), slot.name());
@@ -218,8 +220,6 @@ impl Session<'_> {
 
     /// LOCK: the slot's own, no longer than `patience`.
     fn lock(&self, slot: &Slot, patience: Duration) -> Result<Attempt> {
-        #[cfg(unix)]
-        crate::signals::survive_full_files();
         Lock::acquire(&slot.file(self.vault.data_dir(), "locks", "lock"), patience)
     }
 

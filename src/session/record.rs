@@ -57,15 +57,23 @@ impl Record {
         let corrupt = || {
             fault(StoreFault::Corrupt, format!("the entry {name} in the {store} store is damaged"))
         };
-        let version: Version = serde_json::from_slice(bytes.expose()).map_err(|_| corrupt())?;
-        if version.version > VERSION {
+        let newer = |version| {
             let message = format!(
-                "the entry {name} in the {store} store was written by a newer oauthctl (form {})",
-                version.version
+                "the entry {name} in the {store} store was written by a newer oauthctl (form {version})"
             );
-            return Err(fault(StoreFault::Newer, message).into());
+            fault(StoreFault::Newer, message)
+        };
+        let stored: Stored = match serde_json::from_slice(bytes.expose()) {
+            Ok(stored) => stored,
+            // A newer form need not be like ours in anything but its version.
+            Err(_) => match serde_json::from_slice(bytes.expose()) {
+                Ok(Version { version }) if version > VERSION => return Err(newer(version).into()),
+                _ => return Err(corrupt().into()),
+            },
+        };
+        if stored.version > VERSION {
+            return Err(newer(stored.version).into());
         }
-        let stored: Stored = serde_json::from_slice(bytes.expose()).map_err(|_| corrupt())?;
         let key =
             STANDARD.decode(stored.journal_key.expose()).ok().and_then(|key| key.try_into().ok());
         Ok(Self {

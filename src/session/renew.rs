@@ -82,7 +82,7 @@ impl Session<'_> {
             _ => {}
         }
         let asked = match slot.identity {
-            Identity::User => self.refresh(slot, held, live.is_some(), want),
+            Identity::User => self.refresh(slot, held, live.is_some()),
             Identity::Client => self.ask_again(slot, held, live.is_some()),
         };
         match asked {
@@ -141,14 +141,14 @@ impl Session<'_> {
                 tokens.access_token != *refused && (newer || tokens.lives(now))
             }
         };
-        fits.then(|| Obtained { tokens: tokens.clone(), store: held.store, made_here: false })
+        fits.then(|| held.cached(tokens))
     }
 
     /// The token, where it still lives and may be served although it is due.
     fn live(&self, slot: &Slot, held: &Held, want: Want<'_>) -> Option<Obtained> {
         let tokens = self.usable(slot, held)?;
         let serves = want.fallback && matches!(want.why, Why::Life) && tokens.lives((self.clock)());
-        serves.then(|| Obtained { tokens: tokens.clone(), store: held.store, made_here: false })
+        serves.then(|| held.cached(tokens))
     }
 
     /// The tokens, where they were asked for as the profile would ask now.

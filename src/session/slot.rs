@@ -42,8 +42,8 @@ impl Slot {
 
     /// The slot that goes by this name; `None` where it is the name of no slot.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        let (profile, part) = name.split_once('@')?;
+    pub fn from_name(name: &EntryName) -> Option<Self> {
+        let (profile, part) = name.as_str().split_once('@')?;
         let identity = match part {
             "user" => Identity::User,
             _ if part.starts_with("client-") => Identity::Client,
@@ -83,7 +83,7 @@ mod tests {
         assert_ne!(slot, Slot::client("a", &words("x"), None));
         assert_ne!(slot, Slot::client("a", &words("x y"), Some("api")));
         assert_ne!(slot, Slot::client("b", &words("x y"), None));
-        assert_eq!(Slot::from_name(slot.name().as_str()), Some(slot));
-        assert_eq!(Slot::from_name("a@secret"), None);
+        assert_eq!(Slot::from_name(&slot.name()), Some(slot));
+        assert_eq!(Slot::from_name(&EntryName::new("a", "secret")), None);
     }
 }

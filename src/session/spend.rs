@@ -38,7 +38,6 @@ impl Effort {
 
 impl Session<'_> {
     /// INTENT, SEND, GOT, STORE, CLEAN.
-    ///
     pub(super) fn exchange_journaled(
         &self,
         slot: &Slot,

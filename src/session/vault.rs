@@ -55,8 +55,8 @@ impl<'a> Vault<'a> {
     /// Whether an entry is remembered to be in a store of this kind.
     fn knows(&self, kind: StoreKind) -> bool {
         let names = index::names(self.data_dir()).unwrap_or_default();
-        names.iter().filter_map(|name| name.split_once('@')).any(|(profile, part)| {
-            let entry = index::read(self.data_dir(), &EntryName::new(profile, part));
+        names.iter().any(|name| {
+            let entry = index::read(self.data_dir(), name);
             entry.is_ok_and(|entry| entry.is_some_and(|entry| entry.store == kind))
         })
     }

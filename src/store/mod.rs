@@ -46,6 +46,18 @@ impl EntryName {
         Self(format!("{profile}@{part}"))
     }
 
+    /// The name that this text is, if it is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.split_once('@').map(|(profile, part)| Self::new(profile, part))
+    }
+
+    /// The profile that the entry belongs to.
+    #[must_use]
+    pub fn profile(&self) -> &str {
+        self.0.split_once('@').map_or(&self.0, |(profile, _)| profile)
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
