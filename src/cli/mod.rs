@@ -26,7 +26,6 @@ mod header;
 mod login;
 mod logout;
 mod man;
-
 mod names;
 mod profile;
 mod provider;
@@ -159,7 +158,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let wraps = cli.command.wraps();
-    let again = cli.command.again();
     let profile = cli.global.profile.clone();
     // Until the settings are read, nothing is known of colours.
     let plain = Terminal::new(cli.global.quiet, cli.global.verbose, false);
@@ -175,7 +173,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            failure::tell(&terminal, &error, profile.as_deref(), &again);
+            failure::tell(&terminal, &error, profile.as_deref(), &cli.command.again());
             let code = failure::code(&error);
             ExitCode::from(if wraps && code != failure::USAGE { failure::WRAPPER } else { code })
         }

@@ -1,6 +1,6 @@
 //! Finds the files of a profile and lays its layers over each other.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::check::{check_name, nearest_word};
 use super::dirs::{Dirs, names_in, read_file};
@@ -94,8 +94,6 @@ fn unknown_provider(dirs: &Dirs, name: &str, placed: Option<Origin>) -> Error {
 pub struct Found {
     /// Its name; `env` where the environment alone makes it.
     pub name: String,
-    /// The file it came from, if any.
-    pub file: Option<PathBuf>,
     /// All layers over each other.
     pub layer: Layer,
 }
@@ -133,8 +131,7 @@ pub fn choose(dirs: &Dirs, env: &Env, flag: Option<&str>, settings: &Layer) -> R
 
 /// Finds a profile's files and lays preset, file and environment over each other.
 pub fn find(dirs: &Dirs, env: &Env, name: &str) -> Result<Found> {
-    let path = dirs.profile(name);
-    let file = read_layer(schema::PROFILE, &path)?;
+    let file = read_layer(schema::PROFILE, &dirs.profile(name))?;
     let endpoints = variables(env, ENDPOINT_VARIABLES)?;
     if let (Some(_), Some((variable, _))) = (&file, endpoints.first()) {
         return Err(Error::config(format!(
@@ -151,11 +148,8 @@ pub fn find(dirs: &Dirs, env: &Env, name: &str) -> Result<Found> {
         upper.overlay(layer);
     }
     let nothing_known = !has_file && upper == Layer::default();
-    let named_like_preset = if nothing_known || (!has_file && upper.text("provider").is_none()) {
-        preset(dirs, name)?
-    } else {
-        None
-    };
+    let named_like_preset =
+        if has_file || upper.text("provider").is_some() { None } else { preset(dirs, name)? };
     if nothing_known && named_like_preset.is_none() {
         return Err(unknown_profile(dirs, name));
     }
@@ -180,7 +174,7 @@ pub fn find(dirs: &Dirs, env: &Env, name: &str) -> Result<Found> {
     }
     layer.overlay(upper);
     layer.overlay(credentials(env)?);
-    Ok(Found { name: name.to_owned(), file: has_file.then_some(path), layer })
+    Ok(Found { name: name.to_owned(), layer })
 }
 
 fn unknown_profile(dirs: &Dirs, name: &str) -> Error {

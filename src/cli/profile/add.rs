@@ -81,7 +81,7 @@ impl Add {
         let text = layer
             .entries(PROFILE)
             .try_fold(String::new(), |text, (key, entry)| edit::set(&text, key, &entry.value))?;
-        let mut found = Found { name: name.clone(), file: None, layer: whole(context, &layer)? };
+        let mut found = Found { name: name.clone(), layer: whole(context, &layer)? };
         let secret = self
             .client_secret_stdin
             .then(|| terminal::read_secret("the client secret"))
