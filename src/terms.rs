@@ -89,8 +89,12 @@ terms! {
     StoreKind {
         /// The platform's keychain.
         Keychain = "keychain",
+        /// The memory of the Linux kernel, until the machine stops.
+        Kernel = "kernel",
         /// An encrypted file.
         File = "file",
+        /// An external helper.
+        Command = "command",
         /// Nowhere: nothing outlives the process.
         None = "none",
     }

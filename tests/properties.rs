@@ -75,6 +75,7 @@ impl World {
             timeout: Duration::from_secs(30),
             may_prompt: false,
             file_key: None,
+            helper: None,
         }
     }
 

@@ -165,6 +165,7 @@ fn debug_shows_no_secret() {
         timeout: std::time::Duration::ZERO,
         may_prompt: false,
         file_key: Some(secret()),
+        helper: None,
     };
     let obtained = Obtained { tokens: tokens.clone(), store: StoreKind::File, made_here: true };
     let options = Options::default();

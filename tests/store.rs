@@ -18,6 +18,7 @@ fn place(data_dir: &Path) -> Place {
         timeout: Duration::from_secs(30),
         may_prompt: false,
         file_key: None,
+        helper: None,
     }
 }
 
@@ -93,6 +94,11 @@ fn keeps_names_apart(store: &dyn Store) {
     }
     store.delete(&names[0]).unwrap();
     assert_eq!(read(store, &names[0]), None);
+    let mut listed = store.names().unwrap();
+    listed.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    let mut left = names[1..].to_vec();
+    left.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    assert_eq!(listed, left);
     for name in &names[1..] {
         assert_eq!(read(store, name).unwrap(), name.as_str().as_bytes());
         store.delete(name).unwrap();
@@ -113,12 +119,14 @@ fn reserving_changes_nothing(store: &dyn Store) {
     store.reserve(&name, 10).unwrap();
     store.delete(&name).unwrap();
     assert_eq!(read(store, &name), None);
+    assert_eq!(store.names().unwrap(), []);
 }
 
 fn keeps_directories_apart(here: &dyn Store, there: &dyn Store) {
     let name = user("a");
     here.set(&name, &secret(b"here")).unwrap();
     assert_eq!(read(there, &name), None);
+    assert_eq!(there.names().unwrap(), []);
     there.set(&name, &secret(b"there")).unwrap();
     assert_eq!(read(here, &name).unwrap(), b"here");
     there.delete(&name).unwrap();

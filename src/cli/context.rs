@@ -124,6 +124,7 @@ impl Context {
             timeout: self.timeout,
             may_prompt: self.may_ask(),
             file_key: self.env.secret("OAUTHCTL_FILE_KEY")?,
+            helper: self.settings.list("store_command").map(<[String]>::to_vec),
         })
     }
 

@@ -44,6 +44,8 @@ pub enum Kind {
     Duration,
     /// A file.
     Path,
+    /// A program and its arguments.
+    Command,
     /// True or false.
     Flag,
     /// A whole number of seconds.
@@ -59,7 +61,7 @@ pub enum Kind {
 }
 
 /// The stores a person can name.
-pub const STORES: &[&str] = &["auto", "keychain", "file", "none"];
+pub const STORES: &[&str] = &["auto", "keychain", "kernel", "file", "command", "none"];
 
 const LOGIN_GRANTS: &[&str] = &["password", "authorization_code", "device_code"];
 
@@ -112,6 +114,7 @@ pub const PROFILE: &[Field] = fields! {
 pub const SETTINGS: &[Field] = fields! {
     "default_profile": Kind::Name,
     "store": Kind::Word(STORES),
+    "store_command": Kind::Command,
     "min_ttl": Kind::Duration,
     "color": Kind::Word(&["auto", "always", "never"]),
 };
@@ -258,6 +261,15 @@ impl Kind {
             },
             Self::Hosts => &|host| check_host_pattern(host),
             Self::RedirectUris => &|uri| check_redirect_uri(uri),
+            Self::Command if list.first().is_none_or(String::is_empty) => {
+                return Err("must begin with the program to run".to_owned());
+            }
+            Self::Command => &|word| {
+                if word.contains('\0') {
+                    return Err("must hold texts that can be arguments of a program".to_owned());
+                }
+                Ok(())
+            },
             _ => return Err(format!("must be {}", self.expected())),
         };
         list.iter().try_for_each(check)?;
@@ -300,7 +312,9 @@ impl Kind {
                 "where to find the secret, never the secret itself: { env = \"NAME\" }, { file = \"PATH\" }, { command = [\"CMD\", \"ARG\"] } or { store = true }"
             }
             Self::Word(_) => "a word in quotes",
-            Self::Words(_) | Self::Scopes | Self::Hosts => "an array of texts in quotes",
+            Self::Words(_) | Self::Scopes | Self::Hosts | Self::Command => {
+                "an array of texts in quotes"
+            }
             Self::Duration => "a length of time such as \"90s\"",
             Self::Flag => "true or false",
             Self::Seconds => "a whole number of seconds",

@@ -7,10 +7,13 @@ use crate::error::{Error, Result, Source, StoreError, StoreFault};
 use crate::secret::Secret;
 use crate::terms::StoreKind;
 
+pub mod command;
 pub mod file;
 mod installation;
+pub mod kernel;
 pub mod keychain;
 pub(crate) mod seal;
+pub mod split;
 
 pub use installation::installation_id;
 
@@ -33,6 +36,9 @@ pub trait Store {
 
     /// Removes an entry; one that is not there is no error.
     fn delete(&self, name: &EntryName) -> Result<()>;
+
+    /// The names of all entries of this DATA directory, in any order; nothing secret.
+    fn names(&self) -> Result<Vec<EntryName>>;
 }
 
 /// The name of an entry, such as `bindeo@user`; fit for a file name on every platform.
@@ -76,13 +82,17 @@ pub struct Place {
     pub may_prompt: bool,
     /// The key of the file store, where the environment gives it (base64 of 32 bytes).
     pub file_key: Option<Secret>,
+    /// The external helper of the command store and its arguments, where one is configured.
+    pub helper: Option<Vec<String>>,
 }
 
 /// Opens the store of this kind; nothing is touched before it is used.
 pub fn open(kind: StoreKind, place: &Place) -> Result<Box<dyn Store>> {
     Ok(match kind {
         StoreKind::Keychain => Box::new(keychain::KeychainStore::open(place)?),
+        StoreKind::Kernel => Box::new(kernel::KernelStore::open(place)?),
         StoreKind::File => Box::new(file::FileStore::open(place)?),
+        StoreKind::Command => Box::new(command::CommandStore::open(place)?),
         StoreKind::None => Box::new(NoStore),
     })
 }
@@ -120,6 +130,10 @@ impl Store for NoStore {
 
     fn delete(&self, _: &EntryName) -> Result<()> {
         Ok(())
+    }
+
+    fn names(&self) -> Result<Vec<EntryName>> {
+        Ok(Vec::new())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use oauthctl::error::{Error, Result, StoreFault};
 use oauthctl::secret::Secret;
-use oauthctl::store::keychain::{Items, Split};
+use oauthctl::store::split::{Items, Split};
 use oauthctl::store::{EntryName, Store};
 use oauthctl::terms::StoreKind;
 
@@ -45,8 +45,8 @@ impl Memory {
         self.0.lock().unwrap().dies_after.take() == Some(0)
     }
 
-    fn names(&self) -> Vec<String> {
-        self.0.lock().unwrap().items.keys().cloned().collect()
+    fn all(&self) -> Vec<String> {
+        self.names().unwrap()
     }
 }
 
@@ -62,6 +62,10 @@ impl Items for Memory {
 
     fn delete(&self, name: &str) -> Result<()> {
         self.change(|items| drop(items.remove(name)))
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        Ok(self.0.lock().unwrap().items.keys().cloned().collect())
     }
 }
 
@@ -88,6 +92,10 @@ impl Store for WindowsLike {
     fn delete(&self, name: &EntryName) -> Result<()> {
         self.0.delete(name.as_str())
     }
+
+    fn names(&self) -> Result<Vec<EntryName>> {
+        Ok(self.0.names()?.iter().filter_map(|name| EntryName::parse(name)).collect())
+    }
 }
 
 fn value_of(split: &Split<Memory>, name: &str) -> Option<Vec<u8>> {
@@ -99,10 +107,10 @@ fn a_keychain_that_limits_its_items_keeps_the_contract() {
     let keychains = Mutex::new(BTreeMap::<PathBuf, Memory>::new());
     keeps_the_contract(&|data_dir: &Path| {
         let memory = keychains.lock().unwrap().entry(data_dir.to_owned()).or_default().clone();
-        Box::new(WindowsLike(Split::new(memory, LIMIT)))
+        Box::new(WindowsLike(Split::new(memory, LIMIT, StoreKind::Keychain)))
     });
     let keychains = keychains.into_inner().unwrap();
-    assert!(keychains.values().all(|memory| memory.names().is_empty()), "chunks were left behind");
+    assert!(keychains.values().all(|memory| memory.all().is_empty()), "chunks were left behind");
 }
 
 #[test]
@@ -111,7 +119,7 @@ fn a_crash_at_any_step_of_setting_leaves_the_old_value_or_the_new_and_nothing_in
     for (old, new) in values.iter().flat_map(|old| values.iter().map(move |new| (old, new))) {
         for step in 0.. {
             let memory = Memory::default();
-            let split = Split::new(memory.clone(), LIMIT);
+            let split = Split::new(memory.clone(), LIMIT, StoreKind::Keychain);
             split.set("a", &secret(old)).unwrap();
             memory.dies_after(step);
             let result = split.set("a", &secret(new));
@@ -119,7 +127,7 @@ fn a_crash_at_any_step_of_setting_leaves_the_old_value_or_the_new_and_nothing_in
             let found = value_of(&split, "a").unwrap();
             assert!(found == *new || (found == *old && result.is_err()), "step {step}");
             split.set("a", &secret(b"next")).unwrap();
-            assert_eq!(memory.names(), ["a"], "step {step}");
+            assert_eq!(memory.all(), ["a"], "step {step}");
             if !died {
                 break;
             }
@@ -131,7 +139,7 @@ fn a_crash_at_any_step_of_setting_leaves_the_old_value_or_the_new_and_nothing_in
 fn a_crash_at_any_step_of_deleting_leaves_the_value_or_none_and_nothing_in_the_end() {
     for step in 0.. {
         let memory = Memory::default();
-        let split = Split::new(memory.clone(), LIMIT);
+        let split = Split::new(memory.clone(), LIMIT, StoreKind::Keychain);
         split.set("a", &secret(&[1; 9000])).unwrap();
         memory.dies_after(step);
         let _ = split.delete("a");
@@ -139,7 +147,7 @@ fn a_crash_at_any_step_of_deleting_leaves_the_value_or_none_and_nothing_in_the_e
         let found = value_of(&split, "a");
         assert!(found.is_none() || (found.unwrap() == [1; 9000] && step == 0), "step {step}");
         split.delete("a").unwrap();
-        assert!(memory.names().is_empty(), "step {step}");
+        assert!(memory.all().is_empty(), "step {step}");
         if !died {
             break;
         }
@@ -149,7 +157,7 @@ fn a_crash_at_any_step_of_deleting_leaves_the_value_or_none_and_nothing_in_the_e
 #[test]
 fn a_damaged_item_is_a_fault_and_not_a_value() {
     let memory = Memory::default();
-    let split = Split::new(memory.clone(), LIMIT);
+    let split = Split::new(memory.clone(), LIMIT, StoreKind::Keychain);
     split.set("a", &secret(&[7; 9000])).unwrap();
     let head = memory.get("a").unwrap().unwrap().expose().clone();
     for damaged in [&b""[..], b"by hand", b"+", b"-x", &head[..head.len() - 1]] {

@@ -167,6 +167,18 @@ impl Store for FileStore {
         }
         Ok(())
     }
+
+    fn names(&self) -> Result<Vec<EntryName>> {
+        let files = match fs::read_dir(&self.directory) {
+            Ok(files) => files,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed("list", &self.directory, error)),
+        };
+        // What is aside, or was set aside, is no entry.
+        let name = |file: fs::DirEntry| file.file_name().into_string().ok();
+        let names = files.flatten().filter_map(name).filter(|name| !name.contains('~'));
+        Ok(names.filter_map(|name| EntryName::parse(&name)).collect())
+    }
 }
 
 /// Where an entry is written before it is moved into its place; `~` is in no entry's name.

@@ -9,18 +9,7 @@ use super::fault::{explain, failed};
 use super::platform;
 use crate::error::Result;
 use crate::secret::Secret;
-
-/// Named items of bytes.
-pub trait Items {
-    /// The item of this name; `None` where there is none.
-    fn get(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>>;
-
-    /// Sets an item in place, or makes it.
-    fn set(&self, name: &str, value: &Secret<Vec<u8>>) -> Result<()>;
-
-    /// Removes an item; one that is not there is no error.
-    fn delete(&self, name: &str) -> Result<()>;
-}
+use crate::store::split::Items;
 
 /// Whose items they are, as a keychain shows it.
 pub(super) const SERVICE: &str = "oauthctl";
@@ -88,5 +77,9 @@ impl Items for Keyring {
             Ok(()) | Err(keyring_core::Error::NoEntry) => Ok(()),
             Err(error) => Err(explain(name, &error)),
         }
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        Err(failed("listing is not there yet"))
     }
 }

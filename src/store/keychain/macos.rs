@@ -10,9 +10,10 @@ use security_framework::base::Error as SecurityError;
 use security_framework::os::macos::keychain::SecKeychain;
 
 use super::fault::{FAILED, because};
-use super::items::{Items, Keyring};
+use super::items::Keyring;
 use crate::error::{Error, Result, StoreFault};
 use crate::secret::Secret;
+use crate::store::split::Items;
 
 /// What the store uses: items here have no limit worth the name.
 pub(super) type Platform = Keyring;

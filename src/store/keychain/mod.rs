@@ -11,14 +11,11 @@ mod items;
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 #[cfg_attr(not(any(windows, target_os = "macos")), path = "secret_service.rs")]
 mod platform;
-mod split;
-
-pub use items::Items;
-pub use split::Split;
 
 use items::Keyring;
 use platform::Platform;
 
+use super::split::Items;
 use super::{EntryName, Place, Store, installation};
 use crate::error::Result;
 use crate::secret::Secret;
@@ -97,5 +94,10 @@ impl Store for KeychainStore {
     fn delete(&self, name: &EntryName) -> Result<()> {
         let name = name.clone();
         self.call_existing(move |items| items.delete(name.as_str())).map(|_| ())
+    }
+
+    fn names(&self) -> Result<Vec<EntryName>> {
+        let names = self.call_existing(Items::names)?.unwrap_or_default();
+        Ok(names.iter().filter_map(|name| EntryName::parse(name)).collect())
     }
 }

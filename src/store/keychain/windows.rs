@@ -7,10 +7,11 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 
 use super::fault::{FAILED, because};
-use super::items::{Items, Keyring, SERVICE};
-use super::split::Split;
+use super::items::{Keyring, SERVICE};
 use crate::error::{Error, Result, StoreFault};
 use crate::secret::Secret;
+use crate::store::split::{Items, Split};
+use crate::terms::StoreKind;
 
 /// What one credential can hold (`CRED_MAX_CREDENTIAL_BLOB_SIZE`).
 const LIMIT: usize = 2560;
@@ -20,7 +21,7 @@ pub(super) type Platform = Split<Keyring>;
 
 /// The platform's items as the store uses them.
 pub(super) const fn platform(items: Keyring) -> Platform {
-    Split::new(items, LIMIT)
+    Split::new(items, LIMIT, StoreKind::Keychain)
 }
 
 /// Credentials of the default persistence, Enterprise, would roam to other machines.

@@ -1,16 +1,17 @@
-//! Values of any size in a keychain that limits its items, as Windows does (2,560 bytes).
+//! Values of any size in a store that limits its items, as Windows does (2,560 bytes).
 //!
 //! The item of an entry holds its value, or tells where the chunks are that do. Chunks lie on one of
 //! two sides, as `NAME#0.N` or `NAME#1.N`. A new value goes to the side that is not in use; then the
 //! entry's item is set; then the other side is cleared. So a reader never follows the entry to what
 //! is not there yet, and what a crash leaves over is cleared by the next change.
 
+use std::io;
+
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
-use super::items::Items;
+use super::{fault, seal};
 use crate::error::{Error, Result, StoreFault};
 use crate::secret::Secret;
-use crate::store::{fault, seal};
 use crate::terms::StoreKind;
 
 /// How often a reader begins anew because a writer was faster.
@@ -19,11 +20,27 @@ const ATTEMPTS: usize = 16;
 /// The most chunks that are looked for, so that a damaged item can't keep anybody busy.
 const MOST_CHUNKS: u32 = 4096;
 
+/// Named items of bytes.
+pub trait Items {
+    /// The item of this name; `None` where there is none.
+    fn get(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>>;
+
+    /// Sets an item in place, or makes it.
+    fn set(&self, name: &str, value: &Secret<Vec<u8>>) -> Result<()>;
+
+    /// Removes an item; one that is not there is no error.
+    fn delete(&self, name: &str) -> Result<()>;
+
+    /// The names of all items of this DATA directory, in any order.
+    fn names(&self) -> Result<Vec<String>>;
+}
+
 /// Entries of any size over items of at most `limit` bytes.
 #[derive(Debug)]
 pub struct Split<I> {
     items: I,
     limit: usize,
+    store: StoreKind,
 }
 
 /// What the item of an entry says.
@@ -51,8 +68,12 @@ enum Side {
 
 impl<I: Items> Split<I> {
     /// Splits what is longer than `limit` bytes; an item can hold at least a hundred.
-    pub const fn new(items: I, limit: usize) -> Self {
-        Self { items, limit }
+    pub const fn new(items: I, limit: usize, store: StoreKind) -> Self {
+        Self { items, limit, store }
+    }
+
+    fn failed(&self, message: impl Into<String>) -> Error {
+        fault(self.store, StoreFault::Failed, message, None)
     }
 
     /// The value that these chunks hold; `None` when they are not what the item says.
@@ -73,7 +94,9 @@ impl<I: Items> Split<I> {
         let mut count = 0;
         for chunk in value.chunks(self.limit) {
             if count == MOST_CHUNKS {
-                return Err(failed("the value is too long for the keychain"));
+                return Err(
+                    self.failed(format!("the value is too long for the {} store", self.store))
+                );
             }
             let chunk = Secret::new(chunk.to_vec());
             self.items.set(&chunk_name(name, side, count), &chunk)?;
@@ -81,7 +104,7 @@ impl<I: Items> Split<I> {
         }
         let hash = digest(&SHA256, value);
         let hash = hash.as_ref().try_into().expect("SHA-256 has its own length");
-        Chunks { side, count, hash }.encode()
+        Chunks { side, count, hash }.encode().map_err(|error| self.failed(error.to_string()))
     }
 
     /// Removes all chunks of a side, from the last to the first: what is left has no gap, so that
@@ -110,13 +133,16 @@ impl<I: Items> Items for Split<I> {
                 }
                 // Nobody wrote meanwhile, or nobody of ours ever did.
                 Some(Head::Chunks(_)) | None => {
-                    let message = format!("the keychain's item for {name} is damaged");
-                    return Err(fault(StoreKind::Keychain, StoreFault::Corrupt, message, None));
+                    let message = format!("the {} store's item for {name} is damaged", self.store);
+                    return Err(fault(self.store, StoreFault::Corrupt, message, None));
                 }
             }
             before = Some(item);
         }
-        Err(failed(format!("the keychain's item for {name} changes faster than it can be read")))
+        Err(self.failed(format!(
+            "the {} store's item for {name} changes faster than it can be read",
+            self.store
+        )))
     }
 
     fn set(&self, name: &str, value: &Secret<Vec<u8>>) -> Result<()> {
@@ -148,6 +174,12 @@ impl<I: Items> Items for Split<I> {
         self.clear(name, Side::One)?;
         self.items.delete(name)
     }
+
+    /// The names of entries; `#` is in the names of chunks alone.
+    fn names(&self) -> Result<Vec<String>> {
+        let names = self.items.names()?.into_iter();
+        Ok(names.filter(|name| !name.contains('#')).collect())
+    }
 }
 
 impl Head {
@@ -167,8 +199,8 @@ impl Head {
 
 impl Chunks {
     /// Eight random bytes in it tell two writings of one value apart.
-    fn encode(&self) -> Result<Secret<Vec<u8>>> {
-        let random: [u8; 8] = seal::random().map_err(|error| failed(error.to_string()))?;
+    fn encode(&self) -> io::Result<Secret<Vec<u8>>> {
+        let random: [u8; 8] = seal::random()?;
         let count = self.count.to_be_bytes();
         Ok(Secret::new([b"+", &[self.side as u8][..], &count, &self.hash, &random].concat()))
     }
@@ -198,8 +230,4 @@ impl Side {
 
 fn chunk_name(name: &str, side: Side, number: u32) -> String {
     format!("{name}#{}.{number}", side as u8)
-}
-
-fn failed(message: impl Into<String>) -> Error {
-    fault(StoreKind::Keychain, StoreFault::Failed, message, None)
 }
