@@ -6,7 +6,11 @@ use crate::profile::dialect::Method;
 use crate::secret::Secret;
 
 pub mod client_auth;
+pub mod id_token;
+pub mod jose;
 pub mod jwt;
+pub mod metadata;
+pub mod pkce;
 pub mod redact;
 pub mod request;
 pub mod response;
