@@ -19,6 +19,45 @@ pub struct RequestDialect {
     pub headers: Vec<(String, String)>,
 }
 
+/// What the authorization endpoint is asked besides what the grant itself needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizationDialect {
+    /// What joins the scopes.
+    pub scope_separator: String,
+    /// What the person is to see: `login`, `consent`, `select_account`, `none`.
+    pub prompt: Option<String>,
+    /// Who is expected to log in.
+    pub login_hint: Option<String>,
+    /// The longest that the person's last login may be ago, in seconds.
+    pub max_age: Option<u64>,
+    /// How well the person is to prove itself.
+    pub acr_values: Option<String>,
+    /// The API that the token is for, as servers took it before RFC 8707.
+    pub audience: Option<String>,
+    /// The APIs that the token is for (RFC 8707).
+    pub resource: Vec<String>,
+    /// Whether the request is pushed to the server first (RFC 9126).
+    pub pushed: bool,
+    /// Extra parameters; none of a reserved name.
+    pub params: Vec<(String, String)>,
+}
+
+impl Default for AuthorizationDialect {
+    fn default() -> Self {
+        Self {
+            scope_separator: " ".to_owned(),
+            prompt: None,
+            login_hint: None,
+            max_age: None,
+            acr_values: None,
+            audience: None,
+            resource: Vec::new(),
+            pushed: false,
+            params: Vec::new(),
+        }
+    }
+}
+
 /// A method of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {

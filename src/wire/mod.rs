@@ -5,7 +5,9 @@ use url::Url;
 use crate::profile::dialect::Method;
 use crate::secret::Secret;
 
+pub mod authorization;
 pub mod client_auth;
+pub mod device;
 pub mod id_token;
 pub mod jose;
 pub mod jwt;

@@ -4,6 +4,7 @@ use url::{Url, form_urlencoded};
 
 use super::HttpRequest;
 use super::client_auth::ClientCredentials;
+use super::pkce::PkceVerifier;
 use super::redact::{MASK, Redactor, is_public};
 use crate::error::{Error, Result};
 use crate::profile::dialect::{Format, Method, RequestDialect};
@@ -57,6 +58,23 @@ impl TokenRequest {
     pub fn refresh_token(refresh_token: Secret, scope: &[String]) -> Self {
         let params = vec![("refresh_token", Param::Secret(refresh_token))];
         Self::new(GrantType::RefreshToken, params, scope)
+    }
+
+    /// The code that a person's browser brought (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
+    #[must_use]
+    pub fn authorization_code(code: Secret, redirect_uri: &str, verifier: &PkceVerifier) -> Self {
+        let params = vec![
+            ("code", Param::Secret(code)),
+            ("redirect_uri", Param::Plain(redirect_uri.to_owned())),
+            ("code_verifier", Param::Secret(verifier.as_secret().clone())),
+        ];
+        Self::new(GrantType::AuthorizationCode, params, &[])
+    }
+
+    /// The code that a person confirms at another device (RFC 8628 section 3.4).
+    #[must_use]
+    pub fn device_code(device_code: Secret) -> Self {
+        Self::new(GrantType::DeviceCode, vec![("device_code", Param::Secret(device_code))], &[])
     }
 
     fn new(grant_type: GrantType, params: Vec<(&'static str, Param)>, scope: &[String]) -> Self {
