@@ -11,6 +11,7 @@ use oauthctl::profile::dialect::{BasicEncoding, Format, Method, RequestDialect, 
 use oauthctl::secret::Secret;
 use oauthctl::terms::{ClientAuthMethod, GrantType};
 use oauthctl::wire::client_auth::ClientCredentials;
+use oauthctl::wire::pkce::PkceVerifier;
 use oauthctl::wire::redact::Redactor;
 use oauthctl::wire::request::{TokenRequest, encode};
 use oauthctl::wire::response::{TokenResponse, decode, expires_at};
@@ -55,6 +56,8 @@ struct Request {
     scope_separator: Option<String>,
     send_empty_scope: bool,
     basic_encoding: Option<String>,
+    audience: Option<String>,
+    resource: Vec<String>,
     params: Vec<(String, String)>,
     headers: Vec<(String, String)>,
 }
@@ -106,6 +109,15 @@ struct Grant {
     password: String,
     #[serde(default)]
     refresh_token: String,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    redirect_uri: String,
+    /// What the PKCE verifier is made of.
+    #[serde(default)]
+    random: [u8; 32],
+    #[serde(default)]
+    device_code: String,
 }
 
 #[derive(Deserialize)]
@@ -184,6 +196,8 @@ impl Request {
             },
             scope_separator: self.scope_separator.clone().unwrap_or(usual.scope_separator),
             send_empty_scope: self.send_empty_scope,
+            audience: self.audience.clone(),
+            resource: self.resource.clone(),
             params: self.params.clone(),
             headers: self.headers.clone(),
         }
@@ -216,7 +230,12 @@ impl Grant {
             GrantType::RefreshToken => {
                 TokenRequest::refresh_token(Secret::from(&*self.refresh_token), &self.scope)
             }
-            other => panic!("no request for {other}"),
+            GrantType::AuthorizationCode => TokenRequest::authorization_code(
+                Secret::from(&*self.code),
+                &self.redirect_uri,
+                &PkceVerifier::new(self.random),
+            ),
+            GrantType::DeviceCode => TokenRequest::device_code(Secret::from(&*self.device_code)),
         }
     }
 }
@@ -345,4 +364,4 @@ macro_rules! vectors {
     };
 }
 
-vectors! { answers barapi bindeo encodings errors kabbage lifetimes musement rfc6749 }
+vectors! { answers barapi bindeo codes encodings errors kabbage lifetimes musement rfc6749 }

@@ -76,6 +76,14 @@ pub(super) fn check_redirect_uri(text: &str) -> Result<(), String> {
         .map_err(|_| "must be a URL such as http://127.0.0.1/callback".to_owned())
 }
 
+/// Checks the identifier of an API: an absolute URI without a fragment (RFC 8707 section 2).
+pub(super) fn check_resource(text: &str) -> Result<(), String> {
+    check_url_text(text)?;
+    Url::parse(text)
+        .map(|_| ())
+        .map_err(|_| "must hold URIs such as https://api.example.com/".to_owned())
+}
+
 /// Checks a pattern of hosts: `api.example.com`, `api.example.com:8443`, `*.example.com`, `[::1]:80`.
 pub(super) fn check_host_pattern(pattern: &str) -> Result<(), String> {
     let host = pattern.strip_prefix("*.").unwrap_or(pattern);

@@ -13,6 +13,10 @@ pub struct RequestDialect {
     pub send_empty_scope: bool,
     /// How id and secret are encoded for HTTP Basic.
     pub basic_encoding: BasicEncoding,
+    /// The API that the token is for, as servers took it before RFC 8707.
+    pub audience: Option<String>,
+    /// The APIs that the token is for (RFC 8707).
+    pub resource: Vec<String>,
     /// Extra parameters; none of a reserved name.
     pub params: Vec<(String, String)>,
     /// Extra headers; none of a reserved name.
@@ -95,6 +99,8 @@ impl Default for RequestDialect {
             scope_separator: " ".to_owned(),
             send_empty_scope: false,
             basic_encoding: BasicEncoding::Rfc6749,
+            audience: None,
+            resource: Vec::new(),
             params: Vec::new(),
             headers: Vec::new(),
         }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use self::dialect::{BasicEncoding, Format, Method, RequestDialect, ResponseDialect};
+use self::dialect::{
+    AuthorizationDialect, BasicEncoding, Format, Method, RequestDialect, ResponseDialect,
+};
 use self::dirs::Dirs;
 use self::layer::{Layer, Origin};
 use self::schema::SecretSource;
@@ -64,6 +66,12 @@ pub struct Profile {
     pub min_ttl: Option<Duration>,
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// Where the browser may be sent back to, tried in order.
+    pub redirect_uris: Vec<String>,
+    /// How the authorization endpoint wants to be spoken to.
+    pub authorization: AuthorizationDialect,
+    /// Extra parameters of the device authorization endpoint.
+    pub device_params: Vec<(String, String)>,
     /// How the token endpoint wants to be spoken to.
     pub request: RequestDialect,
     /// How it answers.
@@ -79,8 +87,18 @@ pub struct Endpoints {
     pub authorization: Option<Url>,
     /// RFC 8628.
     pub device_authorization: Option<Url>,
+    /// RFC 9126.
+    pub pushed_authorization_request: Option<Url>,
     /// RFC 7009.
     pub revocation: Option<Url>,
+    /// RFC 7662.
+    pub introspection: Option<Url>,
+    /// OpenID Connect Core section 5.3.
+    pub userinfo: Option<Url>,
+    /// RFC 7591.
+    pub registration: Option<Url>,
+    /// RFC 7517.
+    pub jwks: Option<Url>,
 }
 
 impl Profile {
@@ -101,7 +119,12 @@ impl Profile {
                 token: endpoint("token_url")?,
                 authorization: endpoint("authorization_url")?,
                 device_authorization: endpoint("device_authorization_url")?,
+                pushed_authorization_request: endpoint("pushed_authorization_request_url")?,
                 revocation: endpoint("revocation_url")?,
+                introspection: endpoint("introspection_url")?,
+                userinfo: endpoint("userinfo_url")?,
+                registration: endpoint("registration_url")?,
+                jwks: endpoint("jwks_url")?,
             },
             client_id: text("client_id"),
             client_secret: layer.secret("client_secret").map(|source| located(source, dirs)),
@@ -117,6 +140,9 @@ impl Profile {
             api_hosts: layer.list("api_hosts").map(<[String]>::to_vec),
             min_ttl: layer.text("min_ttl").and_then(duration::parse),
             ca_file: layer.text("ca_file").map(|path| locate(path, dirs)),
+            redirect_uris: redirect_uris(layer),
+            authorization: authorization_dialect(layer),
+            device_params: layer.table("device.params"),
             request: request_dialect(layer),
             response: response_dialect(layer),
             base_url,
@@ -224,12 +250,14 @@ impl Profile {
     pub fn asked(&self, identity: Identity) -> Asked {
         // RFC 8707, and the parameter that served before it.
         let names_audience = |name: &str| matches!(name, "audience" | "resource");
+        let extra = self.request.params.iter().filter(|(name, _)| names_audience(name));
         let audience: Vec<&str> = self
             .request
-            .params
+            .audience
             .iter()
-            .filter(|(name, _)| names_audience(name))
-            .map(|(_, value)| value.as_str())
+            .chain(&self.request.resource)
+            .chain(extra.map(|(_, value)| value))
+            .map(String::as_str)
             .collect();
         Asked {
             issuer: self.issuer.clone().filter(|_| self.issuer_vouches),
@@ -288,6 +316,32 @@ fn locate(path: &str, dirs: &Dirs) -> PathBuf {
     dirs.config.join(path)
 }
 
+/// Any free port of this machine, where nobody said anything (RFC 8252 section 7.3).
+const REDIRECT_URI: &str = "http://127.0.0.1/callback";
+
+fn redirect_uris(layer: &Layer) -> Vec<String> {
+    let one = layer.text("redirect_uri").map(|uri| vec![uri.to_owned()]);
+    let several = || layer.list("redirect_uri").map(<[String]>::to_vec);
+    let uris = one.or_else(several).filter(|uris| !uris.is_empty());
+    uris.unwrap_or_else(|| vec![REDIRECT_URI.to_owned()])
+}
+
+fn authorization_dialect(layer: &Layer) -> AuthorizationDialect {
+    let text = |key| layer.text(key).map(str::to_owned);
+    let request = request_dialect(layer);
+    AuthorizationDialect {
+        scope_separator: request.scope_separator,
+        prompt: text("authorization.prompt"),
+        login_hint: text("authorization.login_hint"),
+        max_age: layer.number("authorization.max_age"),
+        acr_values: text("authorization.acr_values"),
+        audience: request.audience,
+        resource: request.resource,
+        pushed: layer.flag("authorization.pushed"),
+        params: layer.table("authorization.params"),
+    }
+}
+
 fn request_dialect(layer: &Layer) -> RequestDialect {
     let default = RequestDialect::default();
     RequestDialect {
@@ -308,6 +362,8 @@ fn request_dialect(layer: &Layer) -> RequestDialect {
             Some("raw") => BasicEncoding::Raw,
             _ => default.basic_encoding,
         },
+        audience: layer.text("audience").map(str::to_owned),
+        resource: layer.list("resource").map(<[String]>::to_vec).unwrap_or_default(),
         params: layer.table("request.params"),
         headers: layer.table("request.headers"),
     }

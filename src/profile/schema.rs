@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::check::{
-    check_host_pattern, check_name, check_redirect_uri, check_url, check_url_text, nearest_word,
+    check_host_pattern, check_name, check_redirect_uri, check_resource, check_url, check_url_text,
+    nearest_word,
 };
 use crate::duration;
 use crate::terms::{ClientAuthMethod, GrantType, Identity};
@@ -38,6 +39,8 @@ pub enum Kind {
     Words(&'static [&'static str]),
     /// Scopes.
     Scopes,
+    /// The identifiers of APIs (RFC 8707).
+    Resources,
     /// Hosts, with a port or without, `*.` for subdomains.
     Hosts,
     /// A length of time, such as `90s`.
@@ -77,9 +80,12 @@ pub const PROFILE: &[Field] = fields! {
     "token_url": Kind::Endpoint,
     "authorization_url": Kind::Endpoint,
     "device_authorization_url": Kind::Endpoint,
+    "pushed_authorization_request_url": Kind::Endpoint,
     "revocation_url": Kind::Endpoint,
     "introspection_url": Kind::Endpoint,
     "userinfo_url": Kind::Endpoint,
+    "registration_url": Kind::Endpoint,
+    "jwks_url": Kind::Endpoint,
     "redirect_uri": Kind::RedirectUris,
     "client_id": Kind::Text,
     "client_secret": Kind::Secret,
@@ -87,12 +93,21 @@ pub const PROFILE: &[Field] = fields! {
     "username": Kind::Text,
     "password": Kind::Secret,
     "scope": Kind::Scopes,
+    "audience": Kind::Text,
+    "resource": Kind::Resources,
     "grants": Kind::Words(GrantType::WORDS),
     "login_grant": Kind::Word(LOGIN_GRANTS),
     "identity": Kind::Word(Identity::WORDS),
     "api_hosts": Kind::Hosts,
     "min_ttl": Kind::Duration,
     "ca_file": Kind::Path,
+    "authorization.prompt": Kind::Text,
+    "authorization.login_hint": Kind::Text,
+    "authorization.max_age": Kind::Seconds,
+    "authorization.acr_values": Kind::Text,
+    "authorization.pushed": Kind::Flag,
+    "authorization.params": Kind::Params,
+    "device.params": Kind::Params,
     "request.method": Kind::Word(&["POST", "GET"]),
     "request.format": Kind::Word(&["form", "json", "query"]),
     "request.scope_separator": Kind::Separator,
@@ -162,6 +177,9 @@ const RESERVED_PARAMS: &[&str] = &[
     "code_challenge_method",
     "redirect_uri",
     "response_type",
+    "response_mode",
+    "request",
+    "request_uri",
     "state",
     "nonce",
     "device_code",
@@ -261,6 +279,7 @@ impl Kind {
             },
             Self::Hosts => &|host| check_host_pattern(host),
             Self::RedirectUris => &|uri| check_redirect_uri(uri),
+            Self::Resources => &|uri| check_resource(uri),
             Self::Command if list.first().is_none_or(String::is_empty) => {
                 return Err("must begin with the program to run".to_owned());
             }
@@ -312,7 +331,7 @@ impl Kind {
                 "where to find the secret, never the secret itself: { env = \"NAME\" }, { file = \"PATH\" }, { command = [\"CMD\", \"ARG\"] } or { store = true }"
             }
             Self::Word(_) => "a word in quotes",
-            Self::Words(_) | Self::Scopes | Self::Hosts | Self::Command => {
+            Self::Words(_) | Self::Scopes | Self::Resources | Self::Hosts | Self::Command => {
                 "an array of texts in quotes"
             }
             Self::Duration => "a length of time such as \"90s\"",

@@ -154,7 +154,12 @@ pub fn encode(
     params.extend(&auth.params);
     params.extend(request.params.iter().map(|(name, value)| (*name, value.as_str())));
     params.extend(scope.as_deref().map(|scope| ("scope", scope)));
-    params.extend(dialect.params.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    params.extend(dialect.audience.as_deref().map(|audience| ("audience", audience)));
+    params.extend(dialect.resource.iter().map(|resource| ("resource", resource.as_str())));
+    for (name, value) in &dialect.params {
+        params.retain(|(known, _)| known != name);
+        params.push((name, value));
+    }
 
     let (query, body) = match (dialect.format, dialect.method) {
         (Format::Query, _) | (Format::Form, Method::Get) => (Some(form(&params)), None),
@@ -202,16 +207,34 @@ pub(super) fn form(params: &[(&str, &str)]) -> String {
     text.finish()
 }
 
-/// The parameters as a JSON object of strings.
+/// The parameters as a JSON object of strings; of a name that stands there twice, as an array of them.
 fn json(params: &[(&str, &str)]) -> String {
     // Six bytes for one at the most, as in `\u0000`.
-    let room = params.iter().map(|(name, value)| 6 * (name.len() + value.len()) + 6).sum::<usize>();
+    let room = params.iter().map(|(name, value)| 6 * (name.len() + value.len()) + 8).sum::<usize>();
     let mut text = Vec::with_capacity(room + 2);
-    for (mark, (name, value)) in std::iter::once(b'{').chain(std::iter::repeat(b',')).zip(params) {
-        text.push(mark);
+    text.push(b'{');
+    for (at, (name, value)) in params.iter().enumerate() {
+        if params[..at].iter().any(|(before, _)| before == name) {
+            continue;
+        }
+        if at > 0 {
+            text.push(b',');
+        }
         quote(name, &mut text);
         text.push(b':');
+        let more: Vec<&str> =
+            params[at + 1..].iter().filter(|(other, _)| other == name).map(|(_, v)| *v).collect();
+        if more.is_empty() {
+            quote(value, &mut text);
+            continue;
+        }
+        text.push(b'[');
         quote(value, &mut text);
+        for value in more {
+            text.push(b',');
+            quote(value, &mut text);
+        }
+        text.push(b']');
     }
     text.push(b'}');
     String::from_utf8(text).expect("serde_json writes UTF-8")

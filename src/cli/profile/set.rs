@@ -117,9 +117,10 @@ pub(super) fn value(key: &str, words: &[String]) -> Result<Value> {
         ))),
         (_, []) => Err(Error::Usage(format!("{key} needs a value, or --unset"))),
         (_, [word]) => from_text(key, word, key),
-        (Kind::Scopes | Kind::Words(_) | Kind::Hosts | Kind::RedirectUris, words) => {
-            field.kind.list(words.to_vec()).map_err(fault)
-        }
+        (
+            Kind::Scopes | Kind::Resources | Kind::Words(_) | Kind::Hosts | Kind::RedirectUris,
+            words,
+        ) => field.kind.list(words.to_vec()).map_err(fault),
         (_, _) => Err(Error::Usage(format!("{key} takes one value"))),
     }
 }
