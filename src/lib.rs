@@ -19,7 +19,7 @@
 //! | 2 | [`profile`]: layers of TOML, merged into pure data |
 //! | 3 | [`wire`], [`output`]: bytes to types and back, pure functions |
 //! | 4 | [`http`], [`store`]: the way to a server, and where secrets rest |
-//! | 5 | [`exchange`]: one request to a server, and its answer |
+//! | 5 | [`exchange`], [`discovery`]: one request to a server, and its answer; what a server says of itself |
 //! | 7 | [`session`], [`curl`]: where a grant meets a store; where a token meets curl |
 //! | 8 | [`cli`]: the command line |
 //!
@@ -47,6 +47,7 @@ pub mod wire;
 pub mod http;
 pub mod store;
 
+pub mod discovery;
 pub mod exchange;
 
 pub mod curl;

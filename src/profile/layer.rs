@@ -15,6 +15,8 @@ use crate::error::{ConfigError, Error, Result};
 /// Where a value was set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
+    /// The metadata of an issuer.
+    Discovery(String),
     /// A preset in the source of this program.
     Preset(String),
     /// A file of the user's, and the line in it.
@@ -28,6 +30,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Discovery(issuer) => write!(f, "discovery of {issuer}"),
             Self::Preset(name) => write!(f, "preset {name}"),
             Self::File(path, line) => write!(f, "{}:{line}", path.display()),
             Self::Environment(name) => write!(f, "environment {name}"),

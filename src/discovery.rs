@@ -1,0 +1,256 @@
+//! What a server says of itself, fetched or remembered, as the lowest layer of a profile.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::durable;
+use crate::error::{Error, Result};
+use crate::http::Transport;
+use crate::profile::check::check_url;
+use crate::profile::dialect::Method;
+use crate::profile::layer::{Layer, Origin};
+use crate::profile::schema::Value;
+use crate::report::Report;
+use crate::secret::Secret;
+use crate::terms::ClientAuthMethod;
+use crate::token::UnixTime;
+use crate::wire::metadata::{self, ServerMetadata};
+use crate::wire::{HttpRequest, HttpResponse, transcript};
+
+/// Seconds after which metadata is fetched again before the server is asked for a token.
+const FRESH: i64 = 24 * 3600;
+
+/// The form of a remembered document.
+const VERSION: u32 = 1;
+
+/// No document that is remembered is longer, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// What is known of a server.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Its metadata.
+    pub metadata: ServerMetadata,
+    /// When it was fetched.
+    pub fetched_at: UnixTime,
+}
+
+impl Known {
+    /// Whether it is old enough to be asked for again, or from a time that has not come yet.
+    #[must_use]
+    pub const fn is_old(&self, now: UnixTime) -> bool {
+        !matches!(now.saturating_sub(self.fetched_at), 0..FRESH)
+    }
+
+    /// The endpoints as a layer to lie below a profile's own; `upper` is all that lies above it.
+    ///
+    /// A server that doesn't take the usual way for a client to prove itself is given the first of
+    /// its own that there is.
+    #[must_use]
+    pub fn layer(&self, upper: &Layer) -> Layer {
+        let mut layer = Layer::default();
+        let origin = || Origin::Discovery(self.metadata.issuer.clone());
+        for (key, url) in &self.metadata.endpoints {
+            layer.set(*key, Value::Text(url.to_string()), origin());
+        }
+        let others = [
+            ("registration_url", &self.metadata.registration_endpoint),
+            ("jwks_url", &self.metadata.jwks_uri),
+        ];
+        for (key, url) in others {
+            if let Some(url) = url {
+                layer.set(key, Value::Text(url.to_string()), origin());
+            }
+        }
+        if self.metadata.requires_pushed_requests {
+            layer.set("authorization.pushed", Value::Flag(true), origin());
+        }
+        let methods = self.metadata.token_endpoint_auth_methods.as_deref().unwrap_or_default();
+        let usual = ClientAuthMethod::ClientSecretBasic.as_str();
+        if upper.secret("client_secret").is_some()
+            && !methods.iter().any(|method| method == usual)
+            && let Some(method) = methods
+                .iter()
+                .filter_map(|word| ClientAuthMethod::from_word(word))
+                // Whoever has a secret means to use it.
+                .find(|&method| method != ClientAuthMethod::None)
+        {
+            layer.set("client_auth", Value::Text(method.to_string()), origin());
+        }
+        layer
+    }
+}
+
+/// A document as it is remembered in DATA/metadata; nothing in it is secret.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    version: u32,
+    issuer: String,
+    fetched_at: UnixTime,
+    document: String,
+}
+
+fn path(data_dir: &Path, issuer: &str) -> PathBuf {
+    let hash = digest(&SHA256, issuer.trim_end_matches('/').as_bytes());
+    let name: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    data_dir.join("metadata").join(format!("{name}.json"))
+}
+
+/// What is remembered of an issuer. Whatever is wrong with it, it can be fetched again.
+#[must_use]
+pub fn remembered(data_dir: &Path, issuer: &str) -> Option<Known> {
+    let mut text = String::with_capacity(8 << 10);
+    File::open(path(data_dir, issuer)).ok()?.take(LONGEST).read_to_string(&mut text).ok()?;
+    let remembered: Remembered = serde_json::from_str(&text).ok()?;
+    if remembered.version != VERSION {
+        return None;
+    }
+    let metadata = metadata::decode(remembered.document.as_bytes(), issuer).ok()?;
+    Some(Known { metadata, fetched_at: remembered.fetched_at })
+}
+
+/// Fetches the metadata of an issuer, and remembers it where that can be.
+pub fn fetch(
+    transport: &dyn Transport,
+    report: &dyn Report,
+    data_dir: &Path,
+    issuer: &str,
+    now: UnixTime,
+) -> Result<Known> {
+    let url = check_url(issuer).map_err(|what| Error::config(format!("issuer {what}")))?;
+    let mut said = Vec::new();
+    for location in metadata::locations(&url) {
+        let answer = get(transport, report, &location)?;
+        if !answer.is_success() {
+            said.push(format!("{} says {}", location.path(), answer.status));
+            continue;
+        }
+        let metadata = metadata::decode(answer.body.expose(), issuer)?;
+        let document = String::from_utf8_lossy(answer.body.expose()).into_owned();
+        let remembered =
+            Remembered { version: VERSION, issuer: issuer.to_owned(), fetched_at: now, document };
+        // It is fetched again where it can't be kept.
+        let _ = serde_json::to_vec(&remembered)
+            .map_err(std::io::Error::other)
+            .and_then(|bytes| durable::replace(&path(data_dir, issuer), &bytes));
+        return Ok(Known { metadata, fetched_at: now });
+    }
+    Err(Error::BadAnswer(format!(
+        "{} has no metadata: {}",
+        transcript::authority(&url),
+        said.join(", ")
+    )))
+}
+
+/// Reads a public document of a server: its metadata, or its keys.
+pub fn get(transport: &dyn Transport, report: &dyn Report, url: &Url) -> Result<HttpResponse> {
+    let authority = transcript::authority(url);
+    report.trace(1, &|| format!("GET {authority} {}", url.path()));
+    let answer = transport.send(&HttpRequest {
+        method: Method::Get,
+        endpoint: url.clone(),
+        query: None,
+        headers: vec![("Accept".to_owned(), Secret::from("application/json"))],
+        body: None,
+    })?;
+    report.trace(1, &|| format!("status {}, {} bytes", answer.status, answer.body.expose().len()));
+    match answer.status {
+        408 | 429 | 500..=599 => Err(Error::Unavailable {
+            message: format!("{authority} can't answer now (status {})", answer.status),
+            status: answer.status,
+            retry_after: answer.retry_after,
+        }),
+        _ => Ok(answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::profile::schema::SecretSource;
+    use crate::report::Silent;
+
+    const ISSUER: &str = "https://a.example/x";
+
+    fn document(extra: &str) -> String {
+        format!(r#"{{"issuer":"{ISSUER}","token_endpoint":"https://a.example/t"{extra}}}"#)
+    }
+
+    /// A server that has one document at one path.
+    fn server<'a>(
+        path: &'a str,
+        document: &'a str,
+        asked: &'a RefCell<Vec<String>>,
+    ) -> impl Fn(&HttpRequest) -> Result<HttpResponse> + 'a {
+        move |request| {
+            asked.borrow_mut().push(request.endpoint.path().to_owned());
+            let found = request.endpoint.path() == path;
+            Ok(HttpResponse {
+                status: if found { 200 } else { 404 },
+                body: document.as_bytes().to_vec().into(),
+                ..HttpResponse::default()
+            })
+        }
+    }
+
+    #[test]
+    fn what_is_fetched_is_remembered_until_it_is_old() {
+        let data = tempfile::tempdir().unwrap();
+        assert!(remembered(data.path(), ISSUER).is_none());
+        let (text, asked) = (document(""), RefCell::default());
+        let transport = server("/.well-known/oauth-authorization-server/x", &text, &asked);
+        fetch(&transport, &Silent, data.path(), ISSUER, 1000).unwrap();
+        assert_eq!(asked.borrow().len(), 2);
+        let known = remembered(data.path(), ISSUER).unwrap();
+        assert!(!known.is_old(1000 + FRESH - 1));
+        assert!(known.is_old(1000 + FRESH) && known.is_old(999));
+        assert!(remembered(data.path(), "https://a.example/y").is_none());
+    }
+
+    #[test]
+    fn a_document_of_another_issuer_is_neither_used_nor_remembered() {
+        let data = tempfile::tempdir().unwrap();
+        let (text, asked) = (document("").replace("/x", "/y"), RefCell::default());
+        let transport = server("/x/.well-known/openid-configuration", &text, &asked);
+        let error = fetch(&transport, &Silent, data.path(), ISSUER, 0).unwrap_err();
+        assert!(matches!(error, Error::BadAnswer(_)), "{error}");
+        assert!(data.path().read_dir().unwrap().next().is_none());
+    }
+
+    #[test]
+    fn a_server_without_metadata_is_told_with_all_that_was_tried() {
+        let data = tempfile::tempdir().unwrap();
+        let asked = RefCell::default();
+        let transport = server("/nowhere", "", &asked);
+        let error = fetch(&transport, &Silent, data.path(), ISSUER, 0).unwrap_err();
+        assert_eq!(asked.borrow().len(), 4);
+        assert!(error.to_string().contains("/x/.well-known/openid-configuration says 404"));
+    }
+
+    #[test]
+    fn the_way_to_prove_itself_is_the_usual_one_unless_the_server_does_not_take_it() {
+        let method = |methods: &str, has_secret: bool| {
+            let text = document(&format!(r#","token_endpoint_auth_methods_supported":{methods}"#));
+            let metadata = metadata::decode(text.as_bytes(), ISSUER).unwrap();
+            let mut upper = Layer::default();
+            if has_secret {
+                let source = Value::Secret(SecretSource::Store);
+                upper.set("client_secret", source, Origin::Flag("x"));
+            }
+            let layer = Known { metadata, fetched_at: 0 }.layer(&upper);
+            layer.text("client_auth").map(str::to_owned)
+        };
+        let post = r#"["private_key_jwt","client_secret_post","none"]"#;
+        assert_eq!(method(post, true).as_deref(), Some("client_secret_post"));
+        assert_eq!(method(post, false), None);
+        assert_eq!(method(r#"["none","client_secret_basic"]"#, true), None);
+        assert_eq!(method(r#"["private_key_jwt","none"]"#, true), None);
+    }
+}
