@@ -5,6 +5,7 @@ use url::Url;
 use crate::profile::dialect::Method;
 use crate::secret::Secret;
 
+pub mod callback;
 pub mod client_auth;
 pub mod jwt;
 pub mod redact;
