@@ -6,6 +6,7 @@ use crate::profile::dialect::Method;
 use crate::secret::Secret;
 
 pub mod authorization;
+pub mod callback;
 pub mod client_auth;
 pub mod device;
 pub mod id_token;
