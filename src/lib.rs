@@ -20,6 +20,7 @@
 //! | 3 | [`wire`], [`output`]: bytes to types and back, pure functions |
 //! | 4 | [`http`], [`store`]: the way to a server, and where secrets rest |
 //! | 5 | [`exchange`], [`discovery`]: one request to a server, and its answer; what a server says of itself |
+//! | 6 | [`grant`]: a browser, a listener, a code that a person confirms |
 //! | 7 | [`session`], [`curl`]: where a grant meets a store; where a token meets curl |
 //! | 8 | [`cli`]: the command line |
 //!
@@ -49,6 +50,8 @@ pub mod store;
 
 pub mod discovery;
 pub mod exchange;
+
+pub mod grant;
 
 pub mod curl;
 pub mod session;
