@@ -8,9 +8,10 @@ use crate::profile::dialect::{RequestDialect, ResponseDialect};
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::wire::client_auth::ClientCredentials;
+use crate::wire::redact::Redactor;
 use crate::wire::request::{TokenRequest, encode, redactor};
 use crate::wire::response::decode;
-use crate::wire::{HttpResponse, revocation, transcript};
+use crate::wire::{HttpRequest, HttpResponse, revocation, transcript};
 
 /// Sends token requests.
 ///
@@ -72,17 +73,34 @@ impl Exchange<'_> {
         credentials: &ClientCredentials,
     ) -> Result<()> {
         let request = revocation::encode(token, token_type_hint, endpoint, dialect, credentials)?;
-        self.report.trace(1, &|| {
-            let authority = transcript::authority(endpoint);
-            format!("POST {authority} {} (revocation of the {token_type_hint})", endpoint.path())
-        });
-        let response = self.transport.send(&request)?;
-        self.report.trace(1, &|| format!("status {}", response.status));
+        let redactor = redactor([token.clone()], dialect, credentials);
+        let response =
+            self.call(&request, &format!("revocation of the {token_type_hint}"), &redactor)?;
         if response.is_success() {
             return Ok(());
         }
-        let redactor = redactor([token.clone()], dialect, credentials);
         decode(&response, &ResponseDialect::default(), &redactor).map(|_| ())
+    }
+
+    /// Sends a request to another endpoint than the token's, and tells of it as `what`.
+    pub fn call(
+        &self,
+        request: &HttpRequest,
+        what: &str,
+        redactor: &Redactor,
+    ) -> Result<HttpResponse> {
+        self.report.trace(1, &|| {
+            let authority = transcript::authority(&request.endpoint);
+            format!("{} {authority} {} ({what})", request.method_name(), request.endpoint.path())
+        });
+        let response = self.transport.send(request)?;
+        let got = || transcript::answer(&response, redactor);
+        self.report.trace(1, &|| {
+            format!("status {}, {} bytes", response.status, response.body.expose().len())
+        });
+        self.report.trace(2, &|| got().head);
+        self.report.trace(3, &|| got().body);
+        Ok(response)
     }
 }
 
