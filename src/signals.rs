@@ -17,12 +17,12 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-static STATE: Mutex<State> = Mutex::new(State { child: None, held_back: false, pending: None });
+static STATE: Mutex<State> = Mutex::new(State { child: None, held_back: 0, pending: None });
 
 struct State {
     child: Option<Pid>,
-    /// Signals wait, because what is being done must not be cut off.
-    held_back: bool,
+    /// Signals wait while it is not 0, because what is being done must not be cut off.
+    held_back: u32,
     pending: Option<i32>,
 }
 
@@ -33,7 +33,7 @@ impl State {
     }
 
     fn receive(&mut self, signal: i32) {
-        if self.held_back {
+        if self.held_back > 0 {
             self.pending = Some(signal);
             return;
         }
@@ -84,23 +84,32 @@ impl Drop for Attended {
     }
 }
 
-/// A stretch of work that no signal ends half-way; one that comes meanwhile acts when it is dropped.
+/// A stretch of work that no signal ends half-way; one that comes meanwhile acts when the last of
+/// them is dropped.
 #[derive(Debug)]
 pub(crate) struct HeldBack(());
 
 impl HeldBack {
-    /// Begins the stretch. There is one at a time.
+    /// Begins the stretch.
     pub(crate) fn begin() -> Self {
         listen();
-        State::lock().held_back = true;
+        State::lock().held_back += 1;
         Self(())
     }
+}
+
+/// Whether a signal waits that will end this process.
+pub(crate) fn is_told_to_end() -> bool {
+    State::lock().pending.is_some_and(|signal| signal != SIGTSTP)
 }
 
 impl Drop for HeldBack {
     fn drop(&mut self) {
         let mut state = State::lock();
-        state.held_back = false;
+        state.held_back = state.held_back.saturating_sub(1);
+        if state.held_back > 0 {
+            return;
+        }
         if let Some(signal) = state.pending.take() {
             state.receive(signal);
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::args::{Global, When, parse_timeout};
 use super::terminal::{Patient, Terminal, colors};
+use crate::discovery::{self, Known};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::exchange::Exchange;
@@ -14,6 +15,7 @@ use crate::profile::Profile;
 use crate::profile::dirs::Dirs;
 use crate::profile::layer::Layer;
 use crate::profile::load::{self, Found};
+use crate::report::Report;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::session::vault::Vault;
@@ -76,12 +78,52 @@ impl Context {
             found.layer.set("min_ttl", settled.value.clone(), settled.origin.clone());
         }
         found.layer.overlay(flags);
+        if let Some(known) = self.remembered(&found) {
+            lay_below(&known, &mut found);
+        }
         Ok(found)
+    }
+
+    /// What is remembered of the issuer of a profile, however old.
+    pub(super) fn remembered(&self, found: &Found) -> Option<Known> {
+        discovery::remembered(&self.dirs.data, found.layer.text("issuer")?)
+    }
+
+    /// What the issuer of a profile says of itself now, laid below the profile; none where it names
+    /// no issuer.
+    pub(super) fn discover(&self, found: &mut Found) -> Result<Option<Known>> {
+        let Some(issuer) = found.layer.text("issuer").map(str::to_owned) else { return Ok(None) };
+        let remembered = self.remembered(found);
+        if let Some(known) = remembered.as_ref().filter(|known| !known.is_old(now())) {
+            return Ok(Some(known.clone()));
+        }
+        let profile = Profile::new(&found.name, &found.layer, &self.dirs)?;
+        let fetched = self.with_transport(&profile, |transport| {
+            discovery::fetch(transport, &self.terminal, &self.dirs.data, &issuer, now())
+        });
+        match (fetched, remembered) {
+            (Ok(known), _) => {
+                found.layer.forget_discovered();
+                lay_below(&known, found);
+                Ok(Some(known))
+            }
+            (Err(error), Some(known)) if error.is_transient() => {
+                let error = error.sentence();
+                self.terminal
+                    .warn(&format!("what {issuer} says of itself is not up to date: {error}"));
+                Ok(Some(known))
+            }
+            (Err(error), _) => Err(error),
+        }
     }
 
     /// The profile in use.
     pub(super) fn profile(&self, flags: Layer) -> Result<Profile> {
-        self.profile_named(&self.profile_name()?, flags)
+        let mut found = self.find(&self.profile_name()?, flags)?;
+        if found.layer.text("token_url").is_none() {
+            self.discover(&mut found)?;
+        }
+        Profile::new(&found.name, &found.layer, &self.dirs)
     }
 
     /// The profile of this name.
@@ -179,6 +221,12 @@ impl Context {
         let width = stdout.is_terminal().then(|| width().unwrap_or(80));
         Layout { width, color: colors(self.when, &self.env, width.is_some()) }
     }
+}
+
+fn lay_below(known: &Known, found: &mut Found) {
+    let mut layer = known.layer(&found.layer);
+    layer.overlay(std::mem::take(&mut found.layer));
+    found.layer = layer;
 }
 
 /// Writes a result to stdout. A closed pipe ends the program quietly.

@@ -55,6 +55,23 @@ impl Terminal {
             let _ = writeln!(io::stderr(), "{}", escape(message));
         }
     }
+
+    /// What a person must see to go on, however quiet it was meant to be.
+    pub(super) fn tell(&self, message: &str) {
+        for line in message.split('\n') {
+            let _ = writeln!(io::stderr(), "{}", escape(line));
+        }
+    }
+
+    /// A picture made of characters.
+    pub(super) fn picture(&self, picture: &str) {
+        let _ = writeln!(io::stderr(), "{picture}\n");
+    }
+
+    /// A line that the next one takes the place of; an empty one takes it away.
+    pub(super) fn status(&self, message: &str) {
+        let _ = write!(io::stderr(), "\r\x1b[K{}", escape(message));
+    }
 }
 
 impl Report for Terminal {
@@ -183,6 +200,20 @@ pub(super) fn ask(question: &str) -> Result<String> {
             return Ok(answer.to_owned());
         }
     }
+}
+
+/// The lines of stdin, read in a thread of its own while something else is waited for.
+pub(super) fn lines() -> mpsc::Receiver<Result<String>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in io::stdin().lines() {
+            let line = line.map_err(|error| Error::io("can't read what was pasted", error));
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 /// Asks for a secret, which is not shown while it is typed.

@@ -88,8 +88,8 @@ impl Redirect {
         !self.listeners.is_empty()
     }
 
-    /// Waits until `until` for the answer; `pasted` is asked now and then whether a person has
-    /// brought it instead.
+    /// Waits until `until` for the answer, which may not come; `pasted` is asked now and then whether
+    /// a person has brought it instead, and can end the waiting.
     ///
     /// The browser that brought it waits for its page until [`Browser::show`] is called.
     pub fn wait(
@@ -97,7 +97,7 @@ impl Redirect {
         expected: &Expected<'_>,
         until: Instant,
         pasted: &mut dyn FnMut() -> Result<Option<Callback>>,
-    ) -> Result<(Callback, Browser)> {
+    ) -> Result<Option<(Callback, Browser)>> {
         let mut connections: Vec<Connection> = Vec::new();
         loop {
             for listener in &self.listeners {
@@ -114,19 +114,16 @@ impl Redirect {
                     Progress::Waits => at += 1,
                     Progress::Over => drop(connections.remove(at)),
                     Progress::Answered(callback) => {
-                        return Ok((callback, Browser(Some(connections.remove(at).stream))));
+                        let browser = Browser(Some(connections.remove(at).stream));
+                        return Ok(Some((callback, browser)));
                     }
                 }
             }
             if let Some(callback) = pasted()? {
-                return Ok((callback, Browser(None)));
+                return Ok(Some((callback, Browser(None))));
             }
             if Instant::now() >= until {
-                return Err(Error::Network {
-                    message: "nobody came back from the browser in time".to_owned(),
-                    sent: false,
-                    source: None,
-                });
+                return Ok(None);
             }
             thread::sleep(TICK);
         }

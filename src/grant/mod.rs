@@ -4,3 +4,4 @@
 pub mod browser;
 pub mod loopback;
 pub mod page;
+pub mod polling;

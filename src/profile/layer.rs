@@ -69,6 +69,11 @@ impl Layer {
         self.0.extend(upper.0);
     }
 
+    /// Takes away what an issuer's metadata set.
+    pub fn forget_discovered(&mut self) {
+        self.0.retain(|_, entry| !matches!(entry.origin, Origin::Discovery(_)));
+    }
+
     /// Every entry, in the order of the schema.
     pub fn entries<'a>(
         &'a self,

@@ -12,6 +12,8 @@ use super::spend::{Effort, hand_out};
 use super::{Held, Obtained, Session, has_fault};
 use crate::error::{Error, Result, StoreFault};
 use crate::secret::Secret;
+#[cfg(unix)]
+use crate::signals::HeldBack;
 use crate::terms::{GrantType, Identity, StoreKind};
 use crate::wire::request::TokenRequest;
 
@@ -30,19 +32,43 @@ pub struct Login {
     pub refresh_token: Option<Secret>,
 }
 
+/// How a login comes by its grant.
+pub trait Ask {
+    /// Brings what the grant spends.
+    fn bring(&mut self, session: &Session<'_>) -> Result<Login>;
+
+    /// After a refusal: waits as long as it must, and tells whether to ask once more (RFC 8628
+    /// section 3.5).
+    fn again(&mut self, refusal: &Error) -> Result<bool>;
+
+    /// Whether a person is waited for who is elsewhere: at a browser, or at another device. Then a
+    /// signal is not acted upon before what the login began is removed again; it is for
+    /// [`Ask::bring`] and [`Ask::again`] to see that one came.
+    fn waits(&self) -> bool;
+}
+
+/// Asks until the server grants, or refuses for good.
+fn until_granted<T>(ask: &mut dyn Ask, mut spend: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match spend() {
+            Err(error) if ask.again(&error)? => {}
+            result => return result,
+        }
+    }
+}
+
 impl Session<'_> {
     /// Logs in with what `ask` brings, once the store is known to take a token.
     ///
     /// Of two logins at once the second waits for the first, and uses its result.
-    pub fn login(&self, ask: &mut dyn FnMut() -> Result<Login>) -> Result<Obtained> {
+    pub fn login(&self, ask: &mut dyn Ask) -> Result<Obtained> {
         let slot = self.slot(Identity::User);
         if self.vault.keeps_nothing() {
-            let login = ask()?;
-            let tokens = self.exchange_unstored(
-                &self.intent(&slot, &login, 0),
-                &login.request,
-                Effort::Once,
-            )?;
+            let login = ask.bring(self)?;
+            let intent = self.intent(&slot, &login, 0);
+            let tokens = until_granted(ask, || {
+                self.exchange_unstored(&intent, &login.request, Effort::Once)
+            })?;
             return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
         }
         let before = self.generation(&slot)?;
@@ -54,12 +80,24 @@ impl Session<'_> {
             self.report.note("another login for this profile has just ended; its token is used");
             return Ok(theirs);
         }
+        #[cfg(unix)]
+        let _waiting = ask.waits().then(HeldBack::begin);
         let lock = self.lock_or_fail(&slot)?;
         self.prepare(&slot)?;
         drop(lock);
-        let login = ask();
-        let _lock = self.lock_or_fail(&slot)?;
-        login.and_then(|login| self.spend(&slot, &login)).inspect_err(|_| self.undo(&slot))
+        let login = ask.bring(self);
+        let granted = login.and_then(|login| {
+            // While nobody has confirmed a code yet, others may renew the session that there is.
+            until_granted(ask, || {
+                let _lock = self.lock_or_fail(&slot)?;
+                self.spend(&slot, &login)
+            })
+        });
+        granted.inspect_err(|_| {
+            if let Ok(_lock) = self.lock_or_fail(&slot) {
+                self.undo(&slot);
+            }
+        })
     }
 
     /// What another login got, where it asked for what this one would.

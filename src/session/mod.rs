@@ -43,7 +43,7 @@ pub mod slot;
 mod spend;
 pub mod vault;
 
-pub use login::Login;
+pub use login::{Ask, Login};
 
 /// Everything that a profile's tokens need to live.
 pub struct Session<'a> {

@@ -16,6 +16,7 @@ pub(crate) mod seal;
 pub mod split;
 
 pub use installation::installation_id;
+pub use seal::random;
 
 /// A place for named entries, each a few kilobytes of bytes that must not be seen.
 ///

@@ -51,7 +51,7 @@ pub fn request(
     if let Some(own) = endpoint.query() {
         endpoint.set_query(Some(&masked_query(own)));
     }
-    encode(&request.redacted(), &endpoint, &dialect, &credentials.redacted()).map(|r| text(&r))
+    encode(&request.redacted(), &endpoint, &dialect, &credentials.redacted()).map(|r| plain(&r))
 }
 
 fn masked(pairs: &[(String, String)]) -> Vec<(String, String)> {
@@ -70,8 +70,9 @@ fn masked_query(query: &str) -> String {
     query.split('&').map(mask).collect::<Vec<_>>().join("&")
 }
 
-/// A masked request as HTTP text.
-fn text(request: &HttpRequest) -> Transcript {
+/// A request that was made of masked values, as HTTP text.
+#[must_use]
+pub fn plain(request: &HttpRequest) -> Transcript {
     let target = request.target();
     let mut head = format!("{} {} HTTP/1.1\n", request.method_name(), target.expose());
     let _ = writeln!(head, "Host: {}", authority(&request.endpoint));
