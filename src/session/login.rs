@@ -47,6 +47,21 @@ pub trait Ask {
     fn waits(&self) -> bool;
 }
 
+/// Whoever has the grant at hand is asked once.
+impl<F: FnMut() -> Result<Login>> Ask for F {
+    fn bring(&mut self, _: &Session<'_>) -> Result<Login> {
+        self()
+    }
+
+    fn again(&mut self, _: &Error) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn waits(&self) -> bool {
+        false
+    }
+}
+
 /// Asks until the server grants, or refuses for good.
 fn until_granted<T>(ask: &mut dyn Ask, mut spend: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
