@@ -11,7 +11,7 @@ use crate::wire::client_auth::ClientCredentials;
 use crate::wire::redact::Redactor;
 use crate::wire::request::{TokenRequest, encode, redactor};
 use crate::wire::response::decode;
-use crate::wire::{HttpRequest, HttpResponse, revocation, transcript};
+use crate::wire::{HttpRequest, HttpResponse, management, transcript};
 
 /// Sends token requests.
 ///
@@ -72,7 +72,8 @@ impl Exchange<'_> {
         dialect: &RequestDialect,
         credentials: &ClientCredentials,
     ) -> Result<()> {
-        let request = revocation::encode(token, token_type_hint, endpoint, dialect, credentials)?;
+        let request =
+            management::encode(token, Some(token_type_hint), endpoint, dialect, credentials)?;
         let redactor = redactor([token.clone()], dialect, credentials);
         let response =
             self.call(&request, &format!("revocation of the {token_type_hint}"), &redactor)?;

@@ -43,6 +43,9 @@ impl Args {
         self.scope.lay(&mut flags)?;
         self.min_ttl.lay(&mut flags);
         let mut found = context.find(&context.profile_name()?, flags)?;
+        if found.layer.text("token_url").is_none() {
+            context.discover(&mut found)?;
+        }
         if self.dry_run {
             let profile = complete::profile(context, &found)?;
             profile.require(GrantType::ClientCredentials)?;

@@ -126,6 +126,13 @@ impl Context {
         Profile::new(&found.name, &found.layer, &self.dirs)
     }
 
+    /// The profile in use, with all that its issuer says of itself.
+    pub(super) fn profile_discovered(&self, flags: Layer) -> Result<Profile> {
+        let mut found = self.find(&self.profile_name()?, flags)?;
+        self.discover(&mut found)?;
+        Profile::new(&found.name, &found.layer, &self.dirs)
+    }
+
     /// The profile of this name.
     pub(super) fn profile_named(&self, name: &str, flags: Layer) -> Result<Profile> {
         let found = self.find(name, flags)?;

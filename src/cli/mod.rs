@@ -23,6 +23,7 @@ mod dry_run;
 mod exec;
 mod failure;
 mod header;
+mod introspect;
 mod login;
 mod logout;
 mod man;
@@ -36,6 +37,8 @@ mod show;
 mod store;
 mod terminal;
 mod token;
+mod told;
+mod userinfo;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,6 +74,8 @@ enum Command {
     Curl(curl::Args),
     Exec(exec::Args),
     Logout(logout::Args),
+    Introspect(introspect::Args),
+    Userinfo(userinfo::Args),
     Profile(profile::Args),
     Provider(provider::Args),
     Store(store::Args),
@@ -126,6 +131,8 @@ impl Command {
             Self::Curl(args) => return args.run(context),
             Self::Exec(args) => return args.run(context),
             Self::Logout(args) => args.run(context),
+            Self::Introspect(args) => args.run(context),
+            Self::Userinfo(args) => args.run(context),
             Self::Profile(args) => args.run(context),
             Self::Provider(args) => args.run(context),
             Self::Store(args) => args.run(context),

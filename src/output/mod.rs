@@ -8,6 +8,7 @@ pub mod details;
 pub mod header;
 pub mod humane;
 pub mod json;
+pub mod object;
 pub mod raw;
 pub mod show;
 pub mod summary;

@@ -29,6 +29,7 @@ use crate::wire::client_auth::ClientCredentials;
 mod answer;
 mod grants;
 pub mod index;
+mod inspect;
 mod journal;
 mod lock;
 mod login;

@@ -12,13 +12,14 @@ pub mod device;
 pub mod id_token;
 pub mod jose;
 pub mod jwt;
+pub mod management;
 pub mod metadata;
 pub mod pkce;
 pub mod redact;
 pub mod request;
 pub mod response;
-pub mod revocation;
 pub mod transcript;
+pub mod userinfo;
 
 /// A request, ready to be sent. Whatever could be secret can't print itself.
 #[derive(Debug, Clone)]

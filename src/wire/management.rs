@@ -1,4 +1,4 @@
-//! The revocation of a token (RFC 7009).
+//! What is asked about a token: to revoke it (RFC 7009), to tell of it (RFC 7662).
 
 use url::Url;
 
@@ -9,16 +9,18 @@ use crate::error::Result;
 use crate::profile::dialect::{Method, RequestDialect};
 use crate::secret::Secret;
 
-/// The request, which is a form for every server; only the client proves itself as it always does.
+/// The request to either endpoint, which is a form for every server; only the client proves itself
+/// as it always does. A hint may be left out.
 pub fn encode(
     token: &Secret,
-    token_type_hint: &str,
+    token_type_hint: Option<&str>,
     endpoint: &Url,
     dialect: &RequestDialect,
     credentials: &ClientCredentials,
 ) -> Result<HttpRequest> {
     let auth = credentials.authenticate(dialect.basic_encoding)?;
-    let mut params = vec![("token", token.expose().as_str()), ("token_type_hint", token_type_hint)];
+    let mut params = vec![("token", token.expose().as_str())];
+    params.extend(token_type_hint.map(|hint| ("token_type_hint", hint)));
     params.extend(&auth.params);
     let body = Secret::new(form(&params).into_bytes());
     let content_type = Some("application/x-www-form-urlencoded");
@@ -46,7 +48,8 @@ mod tests {
         let endpoint = Url::parse("https://server.example.com/revoke").unwrap();
         let token = Secret::from("45ghiukldjahdnhzdauz");
         let dialect = RequestDialect::default();
-        let request = encode(&token, "refresh_token", &endpoint, &dialect, &credentials).unwrap();
+        let request =
+            encode(&token, Some("refresh_token"), &endpoint, &dialect, &credentials).unwrap();
         let body = request.body.unwrap();
         assert_eq!(body.expose(), b"token=45ghiukldjahdnhzdauz&token_type_hint=refresh_token");
         let header = |name: &str| {
