@@ -55,6 +55,15 @@ terms! {
 }
 
 impl GrantType {
+    /// Its name on the wire; that of RFC 8628 is a URN.
+    #[must_use]
+    pub const fn wire_name(self) -> &'static str {
+        match self {
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            other => other.as_str(),
+        }
+    }
+
     /// Whether the grant yields a token of a person.
     #[must_use]
     pub const fn is_user(self) -> bool {

@@ -28,6 +28,11 @@ impl Typed {
         self.client_secret.clone()
     }
 
+    /// Remembers a client secret that the server made.
+    pub(super) fn made_secret(&mut self, secret: Secret) {
+        self.client_secret = Some(secret);
+    }
+
     /// Remembers what was typed for a key.
     pub(super) fn key(&mut self, key: &'static str, text: String) {
         self.keys.push((key, text));
@@ -45,7 +50,7 @@ fn missing(layer: &Layer) -> Vec<&'static str> {
     let auth = layer.text("client_auth");
     let needs_secret = auth.is_some_and(|method| method != ClientAuthMethod::None.as_str());
     let mut keys = Vec::new();
-    if layer.text("token_url").is_none() {
+    if layer.text("token_url").is_none() && layer.text("issuer").is_none() {
         keys.push("token_url");
     }
     if relative && layer.text("base_url").is_none() {

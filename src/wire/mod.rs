@@ -16,6 +16,7 @@ pub mod management;
 pub mod metadata;
 pub mod pkce;
 pub mod redact;
+pub mod registration;
 pub mod request;
 pub mod response;
 pub mod transcript;

@@ -112,14 +112,6 @@ impl TokenRequest {
         let empty = self.grant_type == GrantType::Password && dialect.send_empty_scope;
         (!self.scope.is_empty() || empty).then(|| self.scope.join(&dialect.scope_separator))
     }
-
-    /// The grant's name on the wire; that of RFC 8628 is a URN.
-    const fn wire_name(&self) -> &'static str {
-        match self.grant_type {
-            GrantType::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
-            other => other.as_str(),
-        }
-    }
 }
 
 /// Hides these secrets, and what every request of this client carries besides.
@@ -150,7 +142,7 @@ pub fn encode(
 ) -> Result<HttpRequest> {
     let auth = credentials.authenticate(dialect.basic_encoding)?;
     let scope = request.scope(dialect);
-    let mut params = vec![("grant_type", request.wire_name())];
+    let mut params = vec![("grant_type", request.grant_type.wire_name())];
     params.extend(&auth.params);
     params.extend(request.params.iter().map(|(name, value)| (*name, value.as_str())));
     params.extend(scope.as_deref().map(|scope| ("scope", scope)));

@@ -1,7 +1,7 @@
 use clap_complete::engine::ArgValueCompleter;
 
-use super::checked;
 use super::set::{keep_client_secret, value};
+use super::{checked, register};
 use crate::cli::complete::{self, Typed};
 use crate::cli::context::Context;
 use crate::cli::{names, terminal};
@@ -39,6 +39,12 @@ pub(super) struct Add {
     /// Read the client secret from stdin, and keep it in the token store
     #[arg(long)]
     client_secret_stdin: bool,
+    /// Have the server make a client for this profile, where it offers that
+    #[arg(long, conflicts_with_all = ["client_id", "client_secret_stdin"])]
+    register: bool,
+    /// Read the token that the server asks for with --register from stdin
+    #[arg(long, requires = "register")]
+    registration_token_stdin: bool,
     /// The person
     #[arg(long, value_name = "U")]
     username: Option<String>,
@@ -93,6 +99,9 @@ impl Add {
                 Origin::Flag("--client-secret-stdin"),
             );
         }
+        if self.register {
+            return self.register(context, found, &text);
+        }
         // What is still missing may come from the environment later: only a person is asked for it.
         let typed = if context.may_ask() {
             complete::ask_for_missing(context, &mut found)?
@@ -105,9 +114,33 @@ impl Add {
         if let Some(secret) = secret {
             keep_client_secret(context, &name, &secret)?;
         }
-        if self.default {
-            complete::set_default(context, Some(&name))?;
+        self.made(context, &name)
+    }
+
+    /// Has the server make a client, and keeps it.
+    fn register(&self, context: &Context, mut found: Found, text: &str) -> Result<()> {
+        let token = self.registration_token_stdin;
+        let token =
+            token.then(|| terminal::read_secret("the token to register with")).transpose()?;
+        let registered = register::register(context, &mut found, token.as_ref())?;
+        complete::write_profile(context, &found.name, text)?;
+        let mut typed = Typed::default();
+        typed.key("client_id", registered.client_id);
+        if let Some(method) = registered.auth_method {
+            typed.key("client_auth", method.to_string());
         }
+        if let Some(secret) = registered.client_secret {
+            typed.made_secret(secret);
+        }
+        complete::save_unless_refused(context, &found, &typed, None)?;
+        self.made(context, &found.name)
+    }
+
+    fn made(&self, context: &Context, name: &str) -> Result<()> {
+        if self.default {
+            complete::set_default(context, Some(name))?;
+        }
+        let path = context.dirs.profile(name);
         context.terminal.say(&format!("Made the profile {name}: {}", path.display()));
         Ok(())
     }

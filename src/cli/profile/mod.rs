@@ -17,6 +17,7 @@ use crate::terms::Identity;
 
 mod add;
 mod edit;
+mod register;
 mod set;
 
 /// List, show, make and change profiles
