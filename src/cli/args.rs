@@ -12,7 +12,7 @@ use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::profile::environment::from_text;
 use crate::profile::layer::{Layer, Origin};
-use crate::profile::schema::Value;
+use crate::profile::schema::{Kind, Value};
 use crate::terms::Identity;
 
 /// Flags that every command takes, before or after its name.
@@ -125,6 +125,53 @@ impl ScopeArg {
         }
         Ok(())
     }
+}
+
+/// Extra parameters of requests.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ParamArg {
+    /// An extra parameter of the request that begins it, or, as token:NAME=VALUE, of the one to the token endpoint; may be given more than once
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_param)]
+    param: Vec<Param>,
+}
+
+/// An extra parameter, and the endpoint that it is for where that was said.
+#[derive(Debug, Clone)]
+struct Param {
+    table: Option<&'static str>,
+    name: String,
+    value: String,
+}
+
+/// The endpoints that parameters can be for, and where their parameters stand in a profile.
+const ENDPOINTS: [(&str, &str); 3] = [
+    ("authorization", "authorization.params"),
+    ("device", "device.params"),
+    ("token", "request.params"),
+];
+
+impl ParamArg {
+    /// The parameters as the top layer of a profile; those that name no endpoint are for that of
+    /// `usual`, a table of the profile.
+    pub fn lay(&self, layer: &mut Layer, usual: &'static str) -> Result<()> {
+        for Param { table, name, value } in &self.param {
+            let value = Kind::Params
+                .entry(name, value)
+                .map_err(|what| Error::Usage(format!("--param {name} {what}")))?;
+            let key = format!("{}.{name}", table.unwrap_or(usual));
+            layer.set(key, value, Origin::Flag("--param"));
+        }
+        Ok(())
+    }
+}
+
+fn parse_param(text: &str) -> Result<Param, String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let endpoint = name.split_once(':').and_then(|(endpoint, rest)| {
+        ENDPOINTS.iter().find(|(known, _)| *known == endpoint).map(|(_, table)| (*table, rest))
+    });
+    let (table, name) = endpoint.map_or((None, name), |(table, rest)| (Some(table), rest));
+    Ok(Param { table, name: name.to_owned(), value: value.to_owned() })
 }
 
 /// Reads a length of time.

@@ -1,4 +1,4 @@
-use super::args::{MinTtlArg, ScopeArg};
+use super::args::{MinTtlArg, ParamArg, ScopeArg};
 use super::context::{Context, now, print};
 use super::{complete, dry_run};
 use crate::error::Result;
@@ -22,6 +22,8 @@ pub(super) struct Args {
     #[command(flatten)]
     scope: ScopeArg,
     #[command(flatten)]
+    param: ParamArg,
+    #[command(flatten)]
     min_ttl: MinTtlArg,
     /// Fetch anew, whatever is cached
     #[arg(long)]
@@ -42,6 +44,7 @@ impl Args {
         let mut flags = Layer::default();
         self.scope.lay(&mut flags)?;
         self.min_ttl.lay(&mut flags);
+        self.param.lay(&mut flags, "request.params")?;
         let mut found = context.find(&context.profile_name()?, flags)?;
         if found.layer.text("token_url").is_none() {
             context.discover(&mut found)?;

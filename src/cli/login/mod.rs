@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::args::ScopeArg;
+use super::args::{ParamArg, ScopeArg};
 use super::complete::{self, Typed};
 use super::context::{Context, now, print};
 use super::{dry_run, show, terminal};
@@ -37,6 +37,8 @@ pub(super) struct Args {
     grant: Option<String>,
     #[command(flatten)]
     scope: ScopeArg,
+    #[command(flatten)]
+    param: ParamArg,
     /// Who logs in [env: OAUTHCTL_USERNAME]
     #[arg(long, value_name = "U")]
     username: Option<String>,
@@ -69,6 +71,9 @@ impl Args {
         }
         let mut found = context.find(&context.profile_name()?, flags)?;
         let known = self.discover(context, &mut found)?;
+        let mut params = Layer::default();
+        self.param.lay(&mut params, self.first_table(context, &found))?;
+        found.layer.overlay(params);
         if self.dry_run {
             return Ok(self.show_request(&complete::profile(context, &found)?)?);
         }
@@ -126,6 +131,16 @@ impl Args {
             return Ok(context.remembered(found));
         }
         context.discover(found)
+    }
+
+    /// Where the parameters of the request stand that begins the login.
+    fn first_table(&self, context: &Context, found: &Found) -> &'static str {
+        let profile = complete::profile(context, found).ok();
+        match profile.and_then(|profile| self.grant(&profile).ok()) {
+            Some(GrantType::AuthorizationCode) => "authorization.params",
+            Some(GrantType::DeviceCode) => "device.params",
+            _ => "request.params",
+        }
     }
 
     /// What the person would be asked for.
