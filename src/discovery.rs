@@ -19,6 +19,7 @@ use crate::report::Report;
 use crate::secret::Secret;
 use crate::terms::ClientAuthMethod;
 use crate::token::UnixTime;
+use crate::wire::jose::JwkSet;
 use crate::wire::metadata::{self, ServerMetadata};
 use crate::wire::{HttpRequest, HttpResponse, transcript};
 
@@ -90,28 +91,46 @@ impl Known {
 #[derive(Serialize, Deserialize)]
 struct Remembered {
     version: u32,
-    issuer: String,
+    /// The issuer, or the URL of its keys.
+    of: String,
     fetched_at: UnixTime,
     document: String,
 }
 
 fn path(data_dir: &Path, issuer: &str) -> PathBuf {
-    let hash = digest(&SHA256, issuer.trim_end_matches('/').as_bytes());
-    let name: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    data_dir.join("metadata").join(format!("{name}.json"))
+    file(data_dir, issuer.trim_end_matches('/'), "json")
 }
 
-/// What is remembered of an issuer. Whatever is wrong with it, it can be fetched again.
+fn keys_path(data_dir: &Path, jwks_url: &Url) -> PathBuf {
+    file(data_dir, jwks_url.as_str(), "keys")
+}
+
+fn file(data_dir: &Path, of: &str, ending: &str) -> PathBuf {
+    let hash = digest(&SHA256, of.as_bytes());
+    let name: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    data_dir.join("metadata").join(format!("{name}.{ending}"))
+}
+
+/// Whatever is wrong with what is remembered, it can be fetched again.
+fn read(path: &Path) -> Option<Remembered> {
+    let mut text = String::with_capacity(8 << 10);
+    File::open(path).ok()?.take(LONGEST).read_to_string(&mut text).ok()?;
+    let remembered: Remembered = serde_json::from_str(&text).ok()?;
+    (remembered.version == VERSION).then_some(remembered)
+}
+
+/// What can't be kept is fetched again.
+fn write(path: &Path, remembered: &Remembered) {
+    let bytes = serde_json::to_vec(remembered).map_err(std::io::Error::other);
+    let _ = bytes.and_then(|bytes| durable::replace(path, &bytes));
+}
+
+/// What is remembered of an issuer.
 #[must_use]
 pub fn remembered(data_dir: &Path, issuer: &str) -> Option<Known> {
-    let mut text = String::with_capacity(8 << 10);
-    File::open(path(data_dir, issuer)).ok()?.take(LONGEST).read_to_string(&mut text).ok()?;
-    let remembered: Remembered = serde_json::from_str(&text).ok()?;
-    if remembered.version != VERSION {
-        return None;
-    }
-    let metadata = metadata::decode(remembered.document.as_bytes(), issuer).ok()?;
-    Some(Known { metadata, fetched_at: remembered.fetched_at })
+    let Remembered { fetched_at, document, .. } = read(&path(data_dir, issuer))?;
+    let metadata = metadata::decode(document.as_bytes(), issuer).ok()?;
+    Some(Known { metadata, fetched_at })
 }
 
 /// Fetches the metadata of an issuer, and remembers it where that can be.
@@ -132,12 +151,10 @@ pub fn fetch(
         }
         let metadata = metadata::decode(answer.body.expose(), issuer)?;
         let document = String::from_utf8_lossy(answer.body.expose()).into_owned();
-        let remembered =
-            Remembered { version: VERSION, issuer: issuer.to_owned(), fetched_at: now, document };
-        // It is fetched again where it can't be kept.
-        let _ = serde_json::to_vec(&remembered)
-            .map_err(std::io::Error::other)
-            .and_then(|bytes| durable::replace(&path(data_dir, issuer), &bytes));
+        write(
+            &path(data_dir, issuer),
+            &Remembered { version: VERSION, of: issuer.to_owned(), fetched_at: now, document },
+        );
         return Ok(Known { metadata, fetched_at: now });
     }
     Err(Error::BadAnswer(format!(
@@ -145,6 +162,34 @@ pub fn fetch(
         transcript::authority(&url),
         said.join(", ")
     )))
+}
+
+/// The public keys of a server that are remembered.
+#[must_use]
+pub fn remembered_keys(data_dir: &Path, jwks_url: &Url) -> Option<JwkSet> {
+    JwkSet::decode(read(&keys_path(data_dir, jwks_url))?.document.as_bytes()).ok()
+}
+
+/// Fetches the public keys of a server, and remembers them where that can be.
+pub fn fetch_keys(
+    transport: &dyn Transport,
+    report: &dyn Report,
+    data_dir: &Path,
+    jwks_url: &Url,
+) -> Result<JwkSet> {
+    let answer = get(transport, report, jwks_url)?;
+    if !answer.is_success() {
+        let authority = transcript::authority(jwks_url);
+        let status = answer.status;
+        return Err(Error::BadAnswer(format!("{authority} has no keys (status {status})")));
+    }
+    let keys = JwkSet::decode(answer.body.expose())?;
+    let document = String::from_utf8_lossy(answer.body.expose()).into_owned();
+    write(
+        &keys_path(data_dir, jwks_url),
+        &Remembered { version: VERSION, of: jwks_url.to_string(), fetched_at: 0, document },
+    );
+    Ok(keys)
 }
 
 /// Reads a public document of a server: its metadata, or its keys.

@@ -17,6 +17,8 @@ mod grants;
 mod header;
 mod identity;
 mod login;
+#[cfg(target_os = "linux")]
+mod login_elsewhere;
 mod logout;
 mod model;
 mod profile;

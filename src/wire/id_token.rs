@@ -21,6 +21,8 @@ pub struct Expected<'a> {
     pub client_id: &'a str,
     /// The nonce that was sent; none where none was.
     pub nonce: Option<&'a Secret>,
+    /// The longest that the person's login may be ago, in seconds, where that was asked for.
+    pub max_age: Option<u64>,
     /// The access token that came along.
     pub access_token: &'a Secret,
     /// The time now.
@@ -58,6 +60,14 @@ pub fn fault(claims: &Map<String, Value>, expected: &Expected<'_>) -> Option<Str
         Some(begin) if begin <= expected.now.saturating_add(CLOCKS_DIFFER) => {}
         Some(_) => return Some("is of the future: compare the clocks".to_owned()),
         None => return Some("tells no beginning".to_owned()),
+    }
+    if let Some(max_age) = expected.max_age {
+        let oldest = i64::try_from(max_age).unwrap_or(i64::MAX).saturating_add(CLOCKS_DIFFER);
+        match time("auth_time") {
+            Some(login) if expected.now.saturating_sub(login) <= oldest => {}
+            Some(_) => return Some("is of a login that is longer ago than max_age".to_owned()),
+            None => return Some("tells no auth_time, which max_age asks for".to_owned()),
+        }
     }
     if let Some(nonce) = expected.nonce
         && text("nonce").map(Secret::from).as_ref() != Some(nonce)
@@ -111,6 +121,13 @@ mod tests {
     }
 
     fn fault_with(change: impl FnOnce(&mut Map<String, Value>)) -> Option<String> {
+        fault_within(None, change)
+    }
+
+    fn fault_within(
+        max_age: Option<u64>,
+        change: impl FnOnce(&mut Map<String, Value>),
+    ) -> Option<String> {
         let mut claims = right();
         change(&mut claims);
         let (nonce, token) =
@@ -120,6 +137,7 @@ mod tests {
             client_id: "us",
             nonce: Some(&nonce),
             access_token: &token,
+            max_age,
             now: NOW,
         };
         fault(&claims, &expected)
@@ -172,5 +190,17 @@ mod tests {
             let fault = fault_with(|claims| drop(claims.insert(name.into(), wrong.clone())));
             assert!(fault.is_some(), "{name} {wrong}");
         }
+    }
+
+    #[test]
+    fn a_login_that_was_to_be_recent_is_recent() {
+        let login = |seconds: i64| {
+            move |claims: &mut Map<String, Value>| {
+                claims.insert("auth_time".into(), json!(NOW - seconds));
+            }
+        };
+        assert_eq!(fault_within(Some(300), login(360)), None);
+        assert!(fault_within(Some(300), login(361)).is_some());
+        assert!(fault_within(Some(300), |_| ()).is_some());
     }
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 
 /// The algorithms that are verified. None of them works with a secret that two share, so that no
 /// public key can be passed off as one.
-const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
+const ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"];
 
 /// The longest JWT that is looked at, in bytes.
 const LONGEST: usize = 256 * 1024;
@@ -132,7 +132,7 @@ pub fn verify(token: &str, keys: &JwkSet) -> Result<Map<String, Value>, Unverifi
             let said = key.get(name).and_then(Value::as_str);
             said.is_none() || wanted.is_none() || said == wanted
         };
-        says("kid", kid) && says("alg", Some(alg)) && key_type(alg, key)
+        says("kid", kid) && (says("alg", Some(alg)) || is_same(alg, key)) && key_type(alg, key)
     };
     let mut known = false;
     for key in keys.0.iter().filter(fits) {
@@ -146,13 +146,19 @@ pub fn verify(token: &str, keys: &JwkSet) -> Result<Map<String, Value>, Unverifi
     Err(if known { Unverified::Signature } else { Unverified::UnknownKey })
 }
 
+/// EdDSA and Ed25519 are two names of one algorithm here (RFC 9864).
+fn is_same(alg: &str, key: &Map<String, Value>) -> bool {
+    let said = key.get("alg").and_then(Value::as_str);
+    matches!((alg, said), ("EdDSA", Some("Ed25519")) | ("Ed25519", Some("EdDSA")))
+}
+
 /// Whether a key is of the type that an algorithm needs.
 fn key_type(alg: &str, key: &Map<String, Value>) -> bool {
     let is = |name: &str, value: &str| key.get(name).and_then(Value::as_str) == Some(value);
     match alg {
         "RS256" | "PS256" => is("kty", "RSA"),
         "ES256" => is("kty", "EC") && is("crv", "P-256"),
-        "EdDSA" => is("kty", "OKP") && is("crv", "Ed25519"),
+        "EdDSA" | "Ed25519" => is("kty", "OKP") && is("crv", "Ed25519"),
         _ => false,
     }
 }
@@ -183,7 +189,7 @@ fn is_signed_by(jws: &Jws<'_>, alg: &str, key: &Map<String, Value>) -> bool {
             UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
                 .verify(jws.signed, &jws.signature)
         }
-        "EdDSA" => {
+        "EdDSA" | "Ed25519" => {
             let Some(x) = bytes("x") else { return false };
             UnparsedPublicKey::new(&ED25519, x).verify(jws.signed, &jws.signature)
         }

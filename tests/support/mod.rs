@@ -8,6 +8,8 @@ use std::time::Duration;
 use oauthctl::sandbox::Sandbox;
 use tempfile::TempDir;
 
+#[cfg(unix)]
+pub mod browser;
 pub mod child;
 mod files;
 #[cfg(target_os = "linux")]

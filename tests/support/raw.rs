@@ -49,6 +49,12 @@ pub fn answer(status: u16, kind: &str, body: &str) -> String {
     )
 }
 
+/// The authority that a request was sent to, such as `127.0.0.1:1234`.
+pub fn host(request: &str) -> &str {
+    let host = |line: &'_ str| line.len() > 5 && line[..5].eq_ignore_ascii_case("host:");
+    request.lines().find(|line| host(line)).map_or("", |line| line[5..].trim())
+}
+
 fn read(connection: &TcpStream) -> Option<String> {
     let mut reader = BufReader::new(connection);
     let (mut request, mut length) = (String::new(), 0);

@@ -1,5 +1,6 @@
 //! A command that runs on while the test goes on.
 
+use std::io::Write;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ pub struct Started<'a> {
     stdout: Receiver<Vec<u8>>,
     stderr: Receiver<Vec<u8>>,
     printed: Vec<u8>,
+    told: Vec<u8>,
 }
 
 impl<'a> Run<'a> {
@@ -25,7 +27,7 @@ impl<'a> Run<'a> {
         let mut process = Process::start(command, self.deadline);
         let stdout = read_all(process.child.stdout.take().unwrap());
         let stderr = read_all(process.child.stderr.take().unwrap());
-        Started { run: self, process, stdout, stderr, printed: Vec::new() }
+        Started { run: self, process, stdout, stderr, printed: Vec::new(), told: Vec::new() }
     }
 }
 
@@ -33,17 +35,19 @@ impl Started<'_> {
     /// Waits until this is on its stdout; returns all that is there then.
     #[track_caller]
     pub fn prints(&mut self, text: &str) -> String {
-        loop {
-            let printed = String::from_utf8_lossy(&self.printed);
-            if printed.contains(text) {
-                return printed.into_owned();
-            }
-            let left = self.process.end.saturating_duration_since(Instant::now());
-            let Ok(piece) = self.stdout.recv_timeout(left) else {
-                panic!("no {text:?} in {printed:?}");
-            };
-            self.printed.extend(piece);
-        }
+        wait_for(text, &mut self.printed, &self.stdout, self.process.end)
+    }
+
+    /// Waits until this is on its stderr; returns all that is there then.
+    #[track_caller]
+    pub fn tells(&mut self, text: &str) -> String {
+        wait_for(text, &mut self.told, &self.stderr, self.process.end)
+    }
+
+    /// Types a line on its stdin.
+    pub fn types(&mut self, line: &str) {
+        let stdin = self.process.child.stdin.as_mut().unwrap();
+        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
     /// Its process id.
@@ -62,8 +66,21 @@ impl Started<'_> {
         drop(self.process.child.stdin.take());
         let status = self.process.wait();
         self.printed.extend(self.process.rest(&self.stdout));
-        let stderr = self.process.rest(&self.stderr);
+        self.told.extend(self.process.rest(&self.stderr));
         let Some(status) = status else { panic!("{:?} hangs", self.run.args) };
-        self.run.watched(Outcome::new(status, &self.printed, &stderr))
+        self.run.watched(Outcome::new(status, &self.printed, &self.told))
+    }
+}
+
+#[track_caller]
+fn wait_for(text: &str, seen: &mut Vec<u8>, from: &Receiver<Vec<u8>>, end: Instant) -> String {
+    loop {
+        let so_far = String::from_utf8_lossy(seen);
+        if so_far.contains(text) {
+            return so_far.into_owned();
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        let Ok(piece) = from.recv_timeout(left) else { panic!("no {text:?} in {so_far:?}") };
+        seen.extend(piece);
     }
 }

@@ -1,0 +1,114 @@
+//! Whether the ID token of an answer is to be believed (OpenID Connect Core 3.1.3.7).
+
+use super::journal::Intent;
+use super::Session;
+use crate::discovery;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use crate::token::TokenSet;
+use crate::wire::id_token::{self, Expected};
+use crate::wire::jose::{self, JwkSet, Unverified};
+use crate::wire::jwt;
+use serde_json::{Map, Value};
+
+/// What became of an ID token.
+enum Judged {
+    /// A key of the server's signed it, and it is what was asked for.
+    Verified,
+    /// Nobody can tell, for this reason.
+    Unknown(String),
+    /// It is not what it claims to be.
+    Wrong(String),
+}
+
+impl Session<'_> {
+    /// Verifies the ID token that an answer brought; one that was kept from before is left as it is.
+    ///
+    /// At a login a wrong one is an error: the tokens may be another person's. At a renewal it is
+    /// left out with a warning, since the answer has spent a refresh token.
+    pub(super) fn identify(&self, tokens: &mut TokenSet, intent: &Intent) -> Result<()> {
+        let Some(id_token) = tokens.id_token.clone().filter(|_| tokens.id_token != intent.id_token)
+        else {
+            return Ok(());
+        };
+        match self.judge(&id_token, &tokens.access_token, intent) {
+            Judged::Verified => tokens.id_token_verified = true,
+            Judged::Unknown(why) => {
+                self.report.warn(&format!("the ID token could not be verified: {why}"));
+            }
+            Judged::Wrong(why) if intent.refresh_token.is_some() => {
+                tokens.id_token.clone_from(&intent.id_token);
+                tokens.id_token_verified = intent.id_token_verified;
+                self.report.warn(&format!("the new ID token is not kept: {why}"));
+            }
+            Judged::Wrong(why) => {
+                return Err(Error::BadAnswer(format!("the ID token is not to be believed: {why}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, id_token: &Secret, access_token: &Secret, intent: &Intent) -> Judged {
+        let Some(issuer) = self.issuer() else {
+            return Judged::Unknown("the profile has no issuer".to_owned());
+        };
+        let claims = match self.signed(id_token) {
+            Ok(claims) => claims,
+            Err(judged) => return judged,
+        };
+        let client_id = self.profile.client_id.as_deref().unwrap_or_default();
+        let expected = Expected {
+            issuer: &issuer,
+            client_id,
+            nonce: intent.nonce.as_ref(),
+            access_token,
+            max_age: self.profile.authorization.max_age.filter(|_| intent.nonce.is_some()),
+            now: (self.clock)(),
+        };
+        if let Some(fault) = id_token::fault(&claims, &expected) {
+            return Judged::Wrong(format!("it {fault}"));
+        }
+        // OpenID Connect Core section 12.2: a renewal is of the same person.
+        let before = intent.id_token.as_ref().and_then(|token| jwt::claims(token.expose()));
+        match before.as_ref().and_then(|before| before.get("sub")) {
+            Some(sub) if claims.get("sub") != Some(sub) => {
+                Judged::Wrong("it is of another person than before".to_owned())
+            }
+            _ => Judged::Verified,
+        }
+    }
+
+    /// The claims, where a key of the server's signed them; for a key that is not known the server is
+    /// asked once more.
+    fn signed(&self, id_token: &Secret) -> Result<Map<String, Value>, Judged> {
+        let Some(jwks_url) = &self.profile.endpoints.jwks else {
+            return Err(Judged::Unknown("the profile has no jwks_url".to_owned()));
+        };
+        let data_dir = self.vault.data_dir();
+        let verify = |keys: &JwkSet| jose::verify(id_token.expose(), keys);
+        let known = discovery::remembered_keys(data_dir, jwks_url);
+        let verified = match known.as_ref().map(verify) {
+            None | Some(Err(Unverified::UnknownKey | Unverified::Signature)) => {
+                let (transport, report) = (self.exchange.transport, self.exchange.report);
+                let keys = discovery::fetch_keys(transport, report, data_dir, jwks_url)
+                    .map_err(|error| Judged::Unknown(error.sentence()))?;
+                verify(&keys)
+            }
+            Some(verified) => verified,
+        };
+        verified.map_err(|unverified| match unverified {
+            // What is only not known here may be right.
+            Unverified::Algorithm(ref alg) if !alg.eq_ignore_ascii_case("none") => {
+                Judged::Unknown(unverified.to_string())
+            }
+            _ => Judged::Wrong(unverified.to_string()),
+        })
+    }
+
+    /// The issuer as it spells itself.
+    fn issuer(&self) -> Option<String> {
+        let named = self.profile.issuer.as_deref()?;
+        let known = discovery::remembered(self.vault.data_dir(), named);
+        Some(known.map_or_else(|| named.to_owned(), |known| known.metadata.issuer))
+    }
+}
