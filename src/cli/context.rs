@@ -146,12 +146,22 @@ impl Context {
         typed_secret: Option<Secret>,
         work: impl FnOnce(&Session<'_>) -> Result<T>,
     ) -> Result<T> {
-        let vault = self.vault()?;
+        self.with_session_in(&self.vault()?, profile, typed_secret, work)
+    }
+
+    /// As [`Context::with_session`], with these stores.
+    pub(super) fn with_session_in<T>(
+        &self,
+        vault: &Vault<'_>,
+        profile: &Profile,
+        typed_secret: Option<Secret>,
+        work: impl FnOnce(&Session<'_>) -> Result<T>,
+    ) -> Result<T> {
         self.with_transport(profile, |transport| {
             let exchange = Exchange { transport, report: &self.terminal };
             work(&Session {
                 profile,
-                vault: &vault,
+                vault,
                 exchange: &exchange,
                 env: &self.env,
                 report: &self.terminal,
