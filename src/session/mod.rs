@@ -28,7 +28,9 @@ use crate::wire::client_auth::ClientCredentials;
 mod answer;
 mod grants;
 pub mod index;
+pub mod inventory;
 mod journal;
+pub mod leftover;
 mod lock;
 mod login;
 mod logout;
@@ -40,6 +42,7 @@ pub mod secrets;
 pub mod slot;
 mod spend;
 pub mod vault;
+pub mod verify;
 
 pub use login::Login;
 

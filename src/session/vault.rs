@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 
 use super::index::{self, IndexEntry};
+use super::inventory;
 use super::lock::{Attempt, Lock};
 use super::slot;
 use crate::error::{Error, Result, StoreError, StoreFault};
@@ -44,6 +45,11 @@ impl<'a> Vault<'a> {
             StoreKind::Keychain => KeychainStore::probe(&self.place),
             _ => self.open(kind)?.get(&EntryName::new("oauthctl", "probe")).map(drop),
         }
+    }
+
+    /// The entries that a store has for this DATA directory; nobody is asked to unlock it.
+    pub fn names(&self, kind: StoreKind) -> Result<Vec<EntryName>> {
+        inventory::names(kind, &self.place)
     }
 
     /// The store of this kind.

@@ -7,11 +7,15 @@ use crate::session::index;
 use crate::terms::StoreKind;
 
 mod migrate;
+mod status;
+mod verify;
 
 /// See, check and move what the token stores hold
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  oauthctl store status                          which store is in use, and what each holds
+  oauthctl store verify                          whether every token can be read
   oauthctl store migrate file keychain
   oauthctl store migrate keychain file -p bindeo")]
 pub(super) struct Args {
@@ -21,6 +25,25 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Tell which store is in use, which can be reached, and what they hold
+    #[command(after_help = "\
+Nothing is asked, made or changed. A store that is locked or can't be reached is a result, not a failure:
+the exit code is 0, and --json has each one's status. What a store can't tell now is told by the index, with a
+question mark.")]
+    Status {
+        /// Print an object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read every entry, and tell what is broken and what is left over
+    #[command(after_help = "\
+Nothing is changed. Where an entry can't be used the exit code is 7, stdout is empty, and stderr tells of each
+one what to do. What is left over does no harm: it is a warning, and the exit code is 0.")]
+    Verify {
+        /// Print an array of objects
+        #[arg(long)]
+        json: bool,
+    },
     /// Move every entry, or those of one profile, from one store to another
     #[command(after_help = "\
 Each entry is copied, read back, and only then removed where it was. A run that is interrupted loses
@@ -38,6 +61,8 @@ nothing: run it again.")]
 impl Args {
     pub(super) fn run(&self, context: &Context) -> anyhow::Result<u8> {
         match self.command {
+            Command::Status { json } => status::run(context, json).map(|()| Ok(0))?,
+            Command::Verify { json } => verify::run(context, json),
             Command::Migrate { from, to } => migrate::run(context, from, to),
         }
     }
