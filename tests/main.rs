@@ -31,4 +31,5 @@ mod secrecy;
 mod secrets;
 mod show;
 mod store;
+mod store_command;
 mod wire;

@@ -109,7 +109,7 @@ fn look(vault: &Vault<'_>, name: &EntryName) -> Result<Option<Finding>> {
         Ok(None) => return Ok(None),
         Err(error) => (None, Verdict::Line(error)),
         Ok(Some(line)) => {
-            let verdict = match vault.open(line.store).and_then(|store| store.get(name)) {
+            let verdict = match vault.open(line.store)?.get(name) {
                 Ok(Some(bytes)) => {
                     readable(vault, name, &line, &bytes).unwrap_or_else(Verdict::Broken)
                 }
