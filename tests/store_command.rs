@@ -120,6 +120,17 @@ fn assert_session_is_whole(test: &Test) {
     assert_eq!(test.server().counts(oauthctl::sandbox::Provider::Standard).reuse, 0);
 }
 
+/// Whether strace can do here what it is needed for.
+#[cfg(target_os = "linux")]
+fn can_trace() -> bool {
+    let traced = std::process::Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    let can = traced.is_ok_and(|output| output.status.success());
+    if !can {
+        eprintln!("skipped: it needs strace, and leave to trace");
+    }
+    can
+}
+
 /// Waits until it is so.
 #[cfg(target_os = "linux")]
 #[track_caller]

@@ -3,13 +3,12 @@
 use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::BuildHasher;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{assert_session_lives, at_keyring, line, machine};
+use super::{assert_session_lives, at_keyring, can_trace, line, machine};
 use crate::support::Test;
 use crate::support::keyring::{self, Keyring};
 
@@ -48,16 +47,6 @@ fn run_with(test: &Test, words: &str, call: &str, nth: usize, end: &str) -> bool
     let text = fs::read_to_string(&trace).unwrap();
     fs::remove_file(trace).unwrap();
     text.contains("INJECTED") || text.contains("killed by SIGKILL")
-}
-
-/// Whether strace can do here what it is needed for.
-fn can_trace() -> bool {
-    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
-    let can = traced.is_ok_and(|output| output.status.success());
-    if !can {
-        eprintln!("skipped: it needs strace, and leave to trace");
-    }
-    can
 }
 
 /// A session in the file store, beside a keyring.

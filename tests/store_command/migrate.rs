@@ -2,11 +2,12 @@
 
 use std::fs;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 
 use super::{
-    BUS, all_files, assert_session_is_whole, assert_session_lives, at_keyring, filled, keep_secret,
-    line, machine, machine_entry, names, put, say_kept_in,
+    BUS, all_files, assert_session_is_whole, assert_session_lives, at_keyring, can_trace, filled,
+    keep_secret, line, machine, machine_entry, names, put, say_kept_in, wait_until,
 };
 use crate::support::Test;
 use crate::support::keyring::{self, Keyring};
@@ -283,22 +284,30 @@ fn moves_against_each_other_leave_every_entry_in_one_store() {
 
 #[test]
 fn who_reads_while_an_entry_moves_finds_it() {
+    if !can_trace() {
+        return;
+    }
     keyring::with(Keyring::Unlocked, || {
         let test = at_keyring(machine());
-        test.words("login --store file").run().success();
-        let test = test.env("OAUTHCTL_PROFILE", "kabbage");
         keep_secret_in(&test, "file");
-        let script = "for n in 1 2 3 4 5; do oauthctl store migrate -q file keychain || exit; \
-                      oauthctl store migrate -q keychain file || exit; done; >done";
-        let moving = test.shell(script).start();
-        while !test.home().join("done").exists() {
-            let read = test.words("client-token --no-store").prints_secrets().run();
-            assert_eq!(read.status, 0, "{read:#?}");
-            let shown = test.words("show -p standard --reveal --json").prints_secrets().run();
-            assert_eq!(shown.success().json()[0]["access_token"].is_null(), false);
-        }
-        moving.ends().success();
-        fs::remove_file(test.home().join("done")).unwrap();
+        let (line, trace) =
+            (test.data().join("index/kabbage@secret.json"), test.home().join("trace"));
+        // It has read where the secret is, and stops before it looks there.
+        let script = format!(
+            "exec strace -f -qq -o '{}' -P '{}' -e inject=read:signal=STOP:when=1 '{}' \
+             client-token -p kabbage --no-store",
+            trace.display(),
+            line.display(),
+            env!("CARGO_BIN_EXE_oauthctl"),
+        );
+        let reading = test.shell(&script).prints_secrets().start();
+        let traced = || fs::read_to_string(&trace).unwrap_or_default();
+        wait_until(|| traced().contains("stopped by SIGSTOP"));
+        test.words("store migrate file keychain").run().success();
+        let group = Pid::from_raw(i32::try_from(reading.pid()).unwrap()).unwrap();
+        kill_process_group(group, Signal::CONT).unwrap();
+        reading.ends().success();
+        fs::remove_file(trace).unwrap();
     });
 }
 

@@ -295,8 +295,14 @@ mod with_a_keychain {
             let attributes = attributes(&test);
             let attributes: Vec<_> = attributes.iter().map(String::as_str).collect();
             keyring::store(&attributes, b"by hand");
-            let stays = test.words("store migrate keychain file").run().fails_with(7);
-            stays.stderr_has("the entry standard@user in the keychain store is damaged");
+            // Whether its journal can be read or not.
+            let profile = test.config().join("profiles/standard.toml");
+            let text = fs::read_to_string(&profile).unwrap();
+            for text in ["nonsense = 1", &text] {
+                fs::write(&profile, text).unwrap();
+                let stays = test.words("store migrate keychain file").run().fails_with(7);
+                stays.stderr_has("the entry standard@user in the keychain store is damaged");
+            }
             let outcome = test.words("store verify").run().fails_with(7);
             do_as_told(&test, &hints(&outcome.stderr_has("is damaged")), "");
             assert_all_is_well(&test);
