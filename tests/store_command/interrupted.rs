@@ -44,9 +44,9 @@ fn run_with(test: &Test, words: &str, call: &str, nth: usize, end: &str) -> bool
         env!("CARGO_BIN_EXE_oauthctl"),
     );
     test.shell(&script).run();
-    let text = fs::read_to_string(&trace).unwrap();
+    let calls = fs::read_to_string(&trace).unwrap();
     fs::remove_file(trace).unwrap();
-    text.contains("INJECTED") || text.contains("killed by SIGKILL")
+    calls.contains("INJECTED") || calls.contains("killed by SIGKILL")
 }
 
 /// A session in the file store, beside a keyring.

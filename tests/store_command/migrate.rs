@@ -258,7 +258,7 @@ fn two_at_once_and_a_refresh_between_them_lose_nothing() {
             for started in reading {
                 started.ends().success();
             }
-            let erased = if from == "file" { 1 } else { 0 };
+            let erased = usize::from(from == "file");
             assert_eq!(counts(&test)[erased], 0);
             assert_session_is_whole(&test);
         }

@@ -89,11 +89,11 @@ fn an_answer_waits_in_the_journal_until_its_profile_is_mended() {
         let test = unstored();
         fs::remove_dir(obstacle(&test)).unwrap();
         let profile = test.config().join("profiles/standard.toml");
-        let text = fs::read_to_string(&profile).unwrap();
+        let whole = fs::read_to_string(&profile).unwrap();
         fs::write(&profile, "nonsense = 1\n").unwrap();
         test.words("store migrate file keychain").run().success();
         assert!(journal(&test).exists());
-        fs::write(&profile, text).unwrap();
+        fs::write(&profile, whole).unwrap();
         assert_session_is_whole(&test);
         assert!(!journal(&test).exists());
         assert_eq!(requests(&test), 1);

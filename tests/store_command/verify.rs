@@ -297,9 +297,9 @@ mod with_a_keychain {
             keyring::store(&attributes, b"by hand");
             // Whether its journal can be read or not.
             let profile = test.config().join("profiles/standard.toml");
-            let text = fs::read_to_string(&profile).unwrap();
-            for text in ["nonsense = 1", &text] {
-                fs::write(&profile, text).unwrap();
+            let whole = fs::read_to_string(&profile).unwrap();
+            for profile_text in ["nonsense = 1", &whole] {
+                fs::write(&profile, profile_text).unwrap();
                 let stays = test.words("store migrate keychain file").run().fails_with(7);
                 stays.stderr_has("the entry standard@user in the keychain store is damaged");
             }
