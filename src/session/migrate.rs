@@ -11,6 +11,7 @@ use super::recover::Journaled;
 use super::slot::Slot;
 use super::vault::{Vault, missing};
 use crate::error::{Error, Result, StoreError, StoreFault};
+use crate::secret::Secret;
 use crate::store::EntryName;
 use crate::terms::StoreKind;
 
@@ -25,14 +26,12 @@ pub struct Migration<'a> {
 }
 
 /// What became of an entry.
-#[derive(Debug)]
-pub enum Moved {
-    /// There was nothing to move: another store has it, or it is empty.
-    Nothing,
-    /// It is in the new store, and in no other.
-    Whole,
-    /// It is in the new store, but what the old one has could not be erased.
-    ButOld(Error),
+#[derive(Debug, Default)]
+pub struct Moved {
+    /// Whether it is in the new store now, and was not before.
+    pub moved: bool,
+    /// Why the old store still has a copy, which nobody reads any more.
+    pub old_copy: Option<Error>,
 }
 
 impl Migration<'_> {
@@ -48,13 +47,13 @@ impl Migration<'_> {
         let _lock = self.vault.lock(name)?;
         let slot = Slot::from_name(name);
         let Some(entry) = index::read(self.vault.data_dir(), name)? else {
-            return Ok(Moved::Nothing);
+            return Ok(Moved::default());
         };
         if entry.store == self.to {
             return self.finish(name, &entry);
         }
         if entry.store != self.from {
-            return Ok(Moved::Nothing);
+            return Ok(Moved::default());
         }
         let journal = match (session, &slot) {
             (Some(session), Some(slot)) => session.recover(slot)?.journal,
@@ -62,7 +61,7 @@ impl Migration<'_> {
         };
         // RECOVER may have written a newer line.
         let Some(mut entry) = index::read(self.vault.data_dir(), name)? else {
-            return Ok(Moved::Nothing);
+            return Ok(Moved::default());
         };
         let moved = self.copy(name, 0)?;
         if !moved && entry.token.is_some() {
@@ -83,22 +82,28 @@ impl Migration<'_> {
     /// old one has its only copy; but what is older than the index belongs to a session that ended.
     fn finish(&self, name: &EntryName, entry: &IndexEntry) -> Result<Moved> {
         let forgotten = entry.generation <= entry.tombstone;
-        if forgotten || self.vault.open(self.to)?.get(name)?.is_some() {
-            self.vault.open(self.from)?.delete(name)?;
-            return Ok(Moved::Nothing);
+        if forgotten || self.read(self.to, name)?.is_some() {
+            return Ok(self.erase(name, false));
         }
         let moved = self.copy(name, entry.generation)?;
-        Ok(if moved { self.erase(name, moved) } else { Moved::Nothing })
+        Ok(self.erase(name, moved))
+    }
+
+    /// An entry's bytes and its generation; what can't be used is an error.
+    fn read(&self, store: StoreKind, name: &EntryName) -> Result<Option<(Secret<Vec<u8>>, u64)>> {
+        let Some(bytes) = self.vault.open(store)?.get(name)? else { return Ok(None) };
+        let generation = match Slot::from_name(name) {
+            Some(_) => Record::from_bytes(&bytes, store, name.as_str())?.generation,
+            None => u64::MAX,
+        };
+        Ok(Some((bytes, generation)))
     }
 
     /// Copies an entry byte for byte, and reads it back; tells whether there was one.
     fn copy(&self, name: &EntryName, oldest: u64) -> Result<bool> {
-        let Some(bytes) = self.vault.open(self.from)?.get(name)? else { return Ok(false) };
-        if Slot::from_name(name).is_some() {
-            let record = Record::from_bytes(&bytes, self.from, name.as_str())?;
-            if record.generation < oldest {
-                return Err(missing(self.to, name));
-            }
+        let Some((bytes, generation)) = self.read(self.from, name)? else { return Ok(false) };
+        if generation < oldest {
+            return Err(missing(self.to, name));
         }
         let target = self.vault.open(self.to)?;
         target.set(name, &bytes)?;
@@ -114,10 +119,7 @@ impl Migration<'_> {
     }
 
     fn erase(&self, name: &EntryName, moved: bool) -> Moved {
-        match self.vault.open(self.from).and_then(|store| store.delete(name)) {
-            Ok(()) if moved => Moved::Whole,
-            Ok(()) => Moved::Nothing,
-            Err(error) => Moved::ButOld(error),
-        }
+        let erased = self.vault.open(self.from).and_then(|store| store.delete(name));
+        Moved { moved, old_copy: erased.err() }
     }
 }

@@ -231,7 +231,9 @@ fn an_old_copy_that_can_not_be_removed_is_told_and_shadows_nothing() {
         fs::create_dir(&aside).unwrap();
         let outcome = test.words("store migrate file keychain").run().fails_with(7);
         outcome
-            .stderr_has("error: the entry standard@user was moved, but its old copy could not be")
+            .stderr_has(
+                "error: the entry standard@user is in the keychain store, but its old copy could",
+            )
             .stderr_has("Moved 1 entry from the file store to the keychain store.\n");
         assert_session_lives(&test);
         fs::remove_dir(aside).unwrap();

@@ -73,7 +73,7 @@ fn an_answer_that_the_old_store_does_not_take_is_taken_by_the_new_one() {
     keyring::with(Keyring::Unlocked, || {
         let test = unstored();
         let outcome = test.words("store migrate file keychain").run().fails_with(7);
-        outcome.stderr_has("was moved, but its old copy could not be removed");
+        outcome.stderr_has("is in the keychain store, but its old copy could not be removed");
         assert!(!journal(&test).exists());
         assert_session_is_whole(&test);
         assert_eq!(requests(&test), 1);

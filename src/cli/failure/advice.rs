@@ -5,6 +5,7 @@ use std::path::Path;
 use super::store_hint;
 use crate::error::{Error, StoreError, StoreFault};
 use crate::session::index;
+use crate::session::secrets;
 use crate::session::slot::Slot;
 use crate::session::verify::{Finding, Leftover, Verdict};
 use crate::store::EntryName;
@@ -19,6 +20,9 @@ pub(in crate::cli) fn advice(finding: &Finding, data_dir: &Path) -> Option<Strin
         (Verdict::Line(error), Some(name)) => unindexed(error, name, &index::path(data_dir, name)),
         (Verdict::Broken(error), Some(name)) => broken(error, name),
         (Verdict::Unread(_, Error::Store(error)), _) => store_hint(error, profile),
+        (Verdict::LeftOver(Leftover::Entry), Some(name)) if !is_ours(name) => {
+            "leave it to the oauthctl that knows what it is".to_owned()
+        }
         (Verdict::LeftOver(Leftover::Entry), Some(name)) => {
             format!("{} --store {store}", renewed_by(name))
         }
@@ -35,8 +39,12 @@ pub(in crate::cli) fn advice(finding: &Finding, data_dir: &Path) -> Option<Strin
 
 /// What to do about an entry whose line in the index can't be read.
 fn unindexed(error: &Error, name: &EntryName, path: &Path) -> String {
-    if matches!(error, Error::Store(StoreError { fault: StoreFault::Newer, .. })) {
-        return "use the newer oauthctl".to_owned();
+    match error {
+        Error::Store(StoreError { fault: StoreFault::Corrupt, .. }) => {}
+        Error::Store(StoreError { fault: StoreFault::Newer, .. }) => {
+            return "use the newer oauthctl".to_owned();
+        }
+        _ => return "oauthctl doctor".to_owned(),
     }
     let (path, aside) = (quoted(path), quoted(&path.with_extension("damaged")));
     let verb = if cfg!(windows) { "move" } else { "mv" };
@@ -70,6 +78,11 @@ fn broken(error: &Error, name: &EntryName) -> String {
         ),
         _ => store_hint(error, name.profile()),
     }
+}
+
+/// Whether an entry is of a kind that this program makes.
+fn is_ours(name: &EntryName) -> bool {
+    Slot::from_name(name).is_some() || secrets::is_client_secret(name)
 }
 
 /// The command that makes an entry anew.

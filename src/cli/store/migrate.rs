@@ -23,17 +23,13 @@ pub(super) fn run(context: &Context, from: StoreKind, to: StoreKind) -> anyhow::
     migration.can_begin()?;
     let (mut moved, mut code) = (0, 0);
     for name in names.filter(|name| only.is_none_or(|only| only == name.profile())) {
-        let (what, error) = match one(context, &migration, &name) {
-            Ok(Moved::Nothing) => continue,
-            Ok(Moved::Whole) => {
-                moved += 1;
-                continue;
+        let (error, what) = match one(context, &migration, &name) {
+            Ok(Moved { moved: newly, old_copy }) => {
+                moved += usize::from(newly);
+                let Some(error) = old_copy else { continue };
+                (error, format!("is in the {to} store, but its old copy could not be removed"))
             }
-            Ok(Moved::ButOld(error)) => {
-                moved += 1;
-                ("was moved, but its old copy could not be removed", error)
-            }
-            Err(error) => ("was not moved", error),
+            Err(error) => (error, "was not moved".to_owned()),
         };
         // Each of the others would only wait for it, too.
         let ends = error.is_of_the_store();
