@@ -2,12 +2,11 @@
 
 use std::fs;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 
 use super::{
-    BUS, all_files, assert_session_is_whole, assert_session_lives, at_keyring, can_trace, filled,
-    keep_secret, line, machine, machine_entry, names, put, say_kept_in, wait_until,
+    BUS, Stopped, all_files, assert_session_is_whole, assert_session_lives, at_keyring, filled,
+    keep_secret, line, machine, machine_entry, names, put, say_kept_in,
 };
 use crate::support::Test;
 use crate::support::keyring::{self, Keyring};
@@ -286,30 +285,18 @@ fn moves_against_each_other_leave_every_entry_in_one_store() {
 
 #[test]
 fn who_reads_while_an_entry_moves_finds_it() {
-    if !can_trace() {
+    if !Stopped::is_possible() {
         return;
     }
     keyring::with(Keyring::Unlocked, || {
         let test = at_keyring(machine());
         keep_secret_in(&test, "file");
-        let (line, trace) =
-            (test.data().join("index/kabbage@secret.json"), test.home().join("trace"));
-        // It has read where the secret is, and stops before it looks there.
-        let script = format!(
-            "exec strace -f -qq -o '{}' -P '{}' -e inject=read:signal=STOP:when=1 '{}' \
-             client-token -p kabbage --no-store",
-            trace.display(),
-            line.display(),
-            env!("CARGO_BIN_EXE_oauthctl"),
-        );
-        let reading = test.shell(&script).prints_secrets().start();
-        let traced = || fs::read_to_string(&trace).unwrap_or_default();
-        wait_until(|| traced().contains("stopped by SIGSTOP"));
+        let line = test.data().join("index/kabbage@secret.json");
+        let words = "client-token -p kabbage --no-store";
+        // It is about to learn where the secret is, and then looks there in vain.
+        let reading = Stopped::at(&test, words, &line);
         test.words("store migrate file keychain").run().success();
-        let group = Pid::from_raw(i32::try_from(reading.pid()).unwrap()).unwrap();
-        kill_process_group(group, Signal::CONT).unwrap();
         reading.ends().success();
-        fs::remove_file(trace).unwrap();
     });
 }
 
