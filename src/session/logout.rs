@@ -76,9 +76,13 @@ impl Session<'_> {
             let revoked =
                 self.exchange.revoke(token, hint, endpoint, &self.profile.request, &credentials);
             match revoked {
-                // Some servers revoke refresh tokens alone, and the access token with them.
+                // Some servers revoke refresh tokens alone, and the access token with them; some
+                // then say of it that it is none.
                 Err(Error::Refused(refusal))
-                    if refusal.error.as_deref() == Some("unsupported_token_type") => {}
+                    if matches!(
+                        refusal.error.as_deref(),
+                        Some("unsupported_token_type" | "invalid_token")
+                    ) => {}
                 other => other?,
             }
         }
