@@ -2,6 +2,7 @@
 
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support::child;
@@ -26,6 +27,7 @@ fn all_end_with(expected: StoreFault, place: &Place) {
     assert_eq!(fault(store.reserve(&user("a"), 10)), expected);
     assert_eq!(fault(store.set(&user("a"), &secret(b"value"))), expected);
     assert_eq!(fault(store.delete(&user("a"))), expected);
+    assert_eq!(fault(store.names()), expected);
     let (kind, reason) = auto(place);
     assert_eq!(kind, StoreKind::File);
     assert_eq!(fault::<()>(Err(reason.unwrap())), expected);
@@ -78,7 +80,8 @@ fn a_prompt_that_nothing_can_show_is_a_refusal() {
         keyring::lock();
         let asked = keyring::listen();
         KeychainStore::probe(&place).unwrap();
-        assert!(!asked.calls().contains("Unlock"), "the probe prompts");
+        assert_eq!(fault(open(&place).names()), StoreFault::Locked);
+        assert!(!asked.calls().contains("Unlock"), "the probe or the list prompts");
         assert_eq!(fault(open(&place).get(&user("a"))), StoreFault::Denied);
         assert_eq!(fault(open(&place).set(&user("a"), &secret(b"new"))), StoreFault::Denied);
         assert_eq!(fault(open(&place).get(&user("b"))), StoreFault::Denied);
@@ -175,11 +178,56 @@ fn what_another_program_wrote_is_handed_over_as_it_is() {
     });
 }
 
+#[test]
+fn five_hundred_entries_are_listed_and_read_far_within_the_deadline() {
+    keyring::with(Keyring::Unlocked, || {
+        let home = tempfile::tempdir().unwrap();
+        let place = place(home.path());
+        for n in 0..500 {
+            open(&place).set(&user(&format!("p{n}")), &secret(b"value")).unwrap();
+        }
+        let hurried = Place { timeout: Duration::from_secs(10), ..place };
+        assert_eq!(open(&hurried).names().unwrap().len(), 500);
+        assert_eq!(read(&open(&hurried), &user("p250")).unwrap(), b"value");
+    });
+}
+
+#[test]
+fn entries_that_come_and_go_keep_no_other_from_being_listed() {
+    keyring::with(Keyring::Unlocked, || {
+        let home = tempfile::tempdir().unwrap();
+        let place = place(home.path());
+        open(&place).set(&user("stays"), &secret(b"value")).unwrap();
+        let fleeting = user("fleeting");
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let store = open(&place);
+                while !done.load(Ordering::Relaxed) {
+                    store.set(&fleeting, &secret(b"value")).unwrap();
+                    store.delete(&fleeting).unwrap();
+                }
+            });
+            for _ in 0..200 {
+                let names = open(&place).names();
+                if names.is_err() {
+                    done.store(true, Ordering::Relaxed);
+                }
+                let mut names = names.unwrap();
+                names.retain(|name| *name != fleeting);
+                assert_eq!(names, [user("stays")]);
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    });
+}
+
 fn all_end_in_ambiguity(place: &Place) {
     let store = open(place);
     assert_eq!(fault(store.get(&user("a"))), StoreFault::Ambiguous);
     assert_eq!(fault(store.reserve(&user("a"), 10)), StoreFault::Ambiguous);
     assert_eq!(fault(store.set(&user("a"), &secret(b"value"))), StoreFault::Ambiguous);
     assert_eq!(fault(store.delete(&user("a"))), StoreFault::Ambiguous);
+    assert_eq!(store.names().unwrap(), [user("a")]);
     assert_eq!(auto(place).0, StoreKind::Keychain);
 }

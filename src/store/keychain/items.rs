@@ -14,6 +14,13 @@ use crate::store::split::Items;
 /// Whose items they are, as a keychain shows it.
 pub(super) const SERVICE: &str = "oauthctl";
 
+/// The items that answer to these attributes, which every platform names in its own way.
+#[cfg(any(windows, target_os = "macos"))]
+pub(super) fn search(attributes: &HashMap<&str, &str>) -> Result<Vec<Entry>> {
+    keyring::Entry::store_status().as_ref().map_err(|error| explain(SERVICE, error))?;
+    Entry::search(attributes).map_err(|error| explain(SERVICE, &error))
+}
+
 /// The items of one DATA directory.
 pub(super) struct Keyring {
     installation: String,
@@ -80,6 +87,14 @@ impl Items for Keyring {
     }
 
     fn names(&self) -> Result<Vec<String>> {
-        Err(failed("listing is not there yet"))
+        let mut names: Vec<_> = platform::usernames(self.may_prompt)?
+            .iter()
+            .filter_map(|username| username.strip_suffix(&self.username("")))
+            .map(str::to_owned)
+            .collect();
+        // That two items have one name is told by who reads it.
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
     }
 }

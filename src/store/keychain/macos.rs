@@ -4,13 +4,15 @@
 //! unlock: where nobody may be asked, both are forbidden, for all of the process.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::error::Error as StdError;
 
+use keyring_core::Entry;
 use security_framework::base::Error as SecurityError;
 use security_framework::os::macos::keychain::SecKeychain;
 
 use super::fault::{FAILED, because};
-use super::items::Keyring;
+use super::items::{Keyring, SERVICE, search};
 use crate::error::{Error, Result, StoreFault};
 use crate::secret::Secret;
 use crate::store::split::Items;
@@ -46,6 +48,16 @@ pub(super) fn before_set(_: &str, may_prompt: bool) -> Result<()> {
 /// Sees to it that deleting doesn't prompt when nobody may be asked.
 pub(super) fn before_delete(_: &str, may_prompt: bool) -> Result<()> {
     quiet(may_prompt)
+}
+
+/// The usernames of all items that this program ever made. Their names are no secret to a locked
+/// keychain either, and it never prompts.
+pub(super) fn usernames(may_prompt: bool) -> Result<Vec<String>> {
+    quiet(may_prompt)?;
+    let _quiet = SecKeychain::disable_user_interaction().map_err(|error| explain(&error))?;
+    let items = search(&HashMap::from([("service", SERVICE)]))?;
+    let specifiers = items.iter().filter_map(Entry::get_specifiers);
+    Ok(specifiers.map(|(_, username)| username).collect())
 }
 
 fn quiet(may_prompt: bool) -> Result<()> {

@@ -96,6 +96,36 @@ pub(super) fn before_delete(username: &str, may_prompt: bool) -> Result<()> {
     if found.locked.is_empty() || may_prompt { Ok(()) } else { Err(ServiceError::Locked.into()) }
 }
 
+/// The usernames of all items that this program ever made, for whichever DATA directory. It never prompts.
+pub(super) fn usernames(_: bool) -> Result<Vec<String>> {
+    let service = connect()?;
+    let found = service.search_items(HashMap::from([("service", SERVICE), ("target", DEFAULT)]))?;
+    if !found.locked.is_empty() {
+        return Err(ServiceError::Locked.into());
+    }
+    if found.unlocked.is_empty() {
+        // Keychains other than GNOME's show none while they are locked.
+        unlock(&service, false)?;
+    }
+    let attributes = found.unlocked.iter().filter_map(|item| match item.get_attributes() {
+        Err(error) if is_gone(&error) => None,
+        attributes => Some(attributes),
+    });
+    let usernames = attributes.map(|attributes| attributes.map(|mut all| all.remove("username")));
+    Ok(usernames.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+}
+
+/// Whether an item was removed since it was found.
+fn is_gone(error: &ServiceError) -> bool {
+    use zbus::fdo::Error as Standard;
+    let error = match error {
+        ServiceError::Zbus(zbus::Error::FDO(error)) => &**error,
+        ServiceError::ZbusFdo(error) => error,
+        _ => return false,
+    };
+    matches!(error, Standard::UnknownMethod(_) | Standard::UnknownObject(_))
+}
+
 /// Connects to the keychain; over anything but a Unix socket, with encryption.
 fn connect() -> Result<SecretService<'static>, ServiceError> {
     let address = Address::session()?;

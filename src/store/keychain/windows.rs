@@ -4,10 +4,11 @@
 #![allow(clippy::unnecessary_wraps)]
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::error::Error as StdError;
 
-use super::fault::{FAILED, because};
-use super::items::{Keyring, SERVICE};
+use super::fault::{self, FAILED, because};
+use super::items::{Keyring, SERVICE, search};
 use crate::error::{Error, Result, StoreFault};
 use crate::secret::Secret;
 use crate::store::split::{Items, Split};
@@ -47,6 +48,20 @@ pub(super) const fn before_set(_: &str, _: bool) -> Result<()> {
 /// Deleting never prompts.
 pub(super) const fn before_delete(_: &str, _: bool) -> Result<()> {
     Ok(())
+}
+
+/// The usernames of all items that this program ever made.
+pub(super) fn usernames(_: bool) -> Result<Vec<String>> {
+    let prefix = format!("{SERVICE}:");
+    let items = search(&HashMap::from([("pattern", &*format!("^{prefix}"))]))?;
+    let attributes = items.iter().filter_map(|item| match item.get_attributes() {
+        // It was removed since it was found.
+        Err(keyring_core::Error::NoEntry) => None,
+        attributes => Some(attributes.map_err(|error| fault::explain(&prefix, &error))),
+    });
+    attributes
+        .map(|attributes| attributes.map(|all| all["target_name"].replacen(&prefix, "", 1)))
+        .collect()
 }
 
 /// The fault that an error inside of keyring's speaks of.
