@@ -67,7 +67,10 @@ pub enum Leftover {
 pub fn entries(vault: &Vault<'_>, remembered: &Remembered) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, _) in &remembered.unreadable {
-        findings.extend(entry(vault, name).unwrap_or_default());
+        findings.extend(entry(vault, name).unwrap_or_else(|error| {
+            let (name, verdict) = (Some(name.clone()), Verdict::Broken(error));
+            Some(Finding { store: None, name, verdict })
+        }));
     }
     for (&store, names) in &remembered.stores {
         for (at, name) in names.iter().enumerate() {
@@ -147,12 +150,14 @@ fn readable(
         };
     };
     let record = Record::from_bytes(bytes, line.store, name.as_str())?;
+    // One that can't be read is in the way of every renewal.
+    let journal = slot.file(vault.data_dir(), "journals", "journal");
+    let journal = journal::read(&journal, &record.journal_key)?;
     if record.tokens.is_some() {
         let forgotten = record.generation <= line.tombstone;
         return Ok(if forgotten { Verdict::LeftOver(Leftover::Forgotten) } else { Verdict::Sound });
     }
-    let journal = slot.file(vault.data_dir(), "journals", "journal");
-    match journal::read(&journal, &record.journal_key)? {
+    match journal {
         // The next command puts it in place.
         Found::Answered(_) => Ok(Verdict::Sound),
         _ if line.token.is_some() => Err(missing(line.store, name)),

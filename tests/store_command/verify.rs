@@ -204,6 +204,18 @@ fn the_entry_that_a_killed_logout_left_is_removed_by_another_one() {
 }
 
 #[test]
+fn a_journal_that_can_not_be_read_is_named_with_its_entry() {
+    let test = filled();
+    let journal = test.data().join("journals/standard@user.journal");
+    fs::create_dir(&journal).unwrap();
+    test.words("refresh").run().fails_with(7);
+    let outcome = test.words("store verify").run().fails_with(7);
+    outcome.stderr_has(journal.to_str().unwrap()).stderr_has("hint: ");
+    fs::remove_dir(journal).unwrap();
+    assert_all_is_well(&test);
+}
+
+#[test]
 fn a_store_that_does_not_answer_is_told_once_and_hides_no_other() {
     let test = filled();
     let machine = machine_entry(&test);
