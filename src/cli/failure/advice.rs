@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::store_hint;
+use super::hint;
 use crate::error::{Error, StoreError, StoreFault};
 use crate::session::index;
 use crate::session::secrets;
@@ -19,7 +19,7 @@ pub(in crate::cli) fn advice(finding: &Finding, data_dir: &Path) -> Option<Strin
         (Verdict::Sound | Verdict::Empty, _) => return None,
         (Verdict::Line(error), Some(name)) => unindexed(error, name, &index::path(data_dir, name)),
         (Verdict::Broken(error), Some(name)) => broken(error, name),
-        (Verdict::Unread(_, Error::Store(error)), _) => store_hint(error, profile),
+        (Verdict::Unread(_, error), _) => as_ever(error, profile),
         (Verdict::LeftOver(Leftover::Entry), Some(name)) if !is_ours(name) => {
             "leave it to the oauthctl that knows what it is".to_owned()
         }
@@ -35,6 +35,11 @@ pub(in crate::cli) fn advice(finding: &Finding, data_dir: &Path) -> Option<Strin
         }
         _ => "oauthctl doctor".to_owned(),
     })
+}
+
+/// What is told wherever this error comes up.
+fn as_ever(error: &Error, profile: &str) -> String {
+    hint(error, Some(profile), "store verify").unwrap_or_else(|| "oauthctl doctor".to_owned())
 }
 
 /// What to do about an entry whose line in the index can't be read.
@@ -53,7 +58,7 @@ fn unindexed(error: &Error, name: &EntryName, path: &Path) -> String {
 
 /// What to do about an entry that can't be used.
 fn broken(error: &Error, name: &EntryName) -> String {
-    let Error::Store(error) = error else {
+    let Error::Store(StoreError { fault, .. }) = error else {
         return "try again later: oauthctl store verify".to_owned();
     };
     let forget = match Slot::from_name(name) {
@@ -63,7 +68,7 @@ fn broken(error: &Error, name: &EntryName) -> String {
         Some(_) => format!("fetch it anew after: {}", forgotten_by(name)),
         None => format!("set it again: {}", renewed_by(name)),
     };
-    match error.fault {
+    match fault {
         StoreFault::WrongKey => {
             format!("check OAUTHCTL_FILE_KEY; where the key is lost, {forget}")
         }
@@ -76,7 +81,7 @@ fn broken(error: &Error, name: &EntryName) -> String {
             "keep one of the items, with the keychain's own program; or use another store: {} --store file",
             renewed_by(name)
         ),
-        _ => store_hint(error, name.profile()),
+        _ => as_ever(error, name.profile()),
     }
 }
 
