@@ -36,10 +36,7 @@ impl KeychainStore {
     /// Asks whether a keychain answers here and could keep something; a locked one does not count
     /// where nobody may be asked to unlock it. It never prompts.
     pub fn probe(place: &Place) -> Result<()> {
-        let may_prompt = place.may_prompt;
-        bounded::within(place.timeout, move |leave| {
-            platform::probe(&Keyring::new("", may_prompt, leave))
-        })
+        bounded::within(place, |leave| platform::probe(&Keyring::new("", leave)))
     }
 
     fn call<T: Send + 'static>(
@@ -47,9 +44,8 @@ impl KeychainStore {
         installation: String,
         call: impl FnOnce(&Platform) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let may_prompt = self.place.may_prompt;
-        bounded::within(self.place.timeout, move |leave| {
-            call(&platform::platform(Keyring::new(&installation, may_prompt, leave)))
+        bounded::within(&self.place, move |leave| {
+            call(&platform::platform(Keyring::new(&installation, leave)))
         })
     }
 
