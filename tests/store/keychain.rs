@@ -1,5 +1,8 @@
 //! The keychain store on a real gnome-keyring, and where there is none.
 
+mod ends;
+mod unlock;
+
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -49,14 +49,14 @@ impl KeychainStore {
         })
     }
 
-    /// As [`KeychainStore::call`], where there can be items at all.
+    /// As [`KeychainStore::call`], where there can be items at all; else the keychain must answer.
     fn call_existing<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Platform) -> Result<T> + Send + 'static,
     ) -> Result<Option<T>> {
         match installation::existing(&self.place.data_dir)? {
             Some(installation) => self.call(installation, call).map(Some),
-            None => Ok(None),
+            None => Self::probe(&self.place).map(|()| None),
         }
     }
 }

@@ -196,11 +196,8 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Error {
     };
     let (kind, message) = match service {
         ServiceError::Locked => return plain(StoreFault::Locked, LOCKED),
+        ServiceError::Prompt => return plain(StoreFault::Denied, DISMISSED),
         ServiceError::NoResult => (StoreFault::Absent, "the keychain has no default collection"),
-        ServiceError::Prompt => (
-            StoreFault::Denied,
-            "the prompt to unlock the keychain was dismissed, or nothing here can show it",
-        ),
         ServiceError::Unavailable | ServiceError::PromptDisconnected => {
             (StoreFault::Absent, NO_BUS)
         }
@@ -212,6 +209,8 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Error {
 }
 
 const LOCKED: &str = "the keychain is locked";
+const DISMISSED: &str =
+    "the prompt to unlock the keychain was dismissed, or nothing here can show it";
 const NO_BUS: &str = "no session bus can be reached, and so no keychain";
 
 fn of_bus(error: &zbus::Error) -> (StoreFault, &'static str) {
