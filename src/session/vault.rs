@@ -105,12 +105,18 @@ impl<'a> Vault<'a> {
 
     /// Keeps a secret by itself.
     pub fn keep_secret(&self, name: &EntryName, value: &Secret<Vec<u8>>) -> Result<()> {
-        let kind = match index::read(self.data_dir(), name)? {
-            Some(entry) => self.remembered(name, &entry)?,
+        let entry = index::read(self.data_dir(), name)?;
+        let kind = match &entry {
+            Some(entry) => self.remembered(name, entry)?,
             None => self.preferred(),
         };
         index::write(self.data_dir(), name, &IndexEntry::new(kind, 1, 0, None))?;
-        self.open(kind)?.set(name, value)
+        self.open(kind)?.set(name, value).inspect_err(|_| {
+            // Nothing is remembered to be where nothing ever was.
+            if entry.is_none() {
+                let _ = index::remove(self.data_dir(), name);
+            }
+        })
     }
 
     /// Forgets a secret that is kept by itself.

@@ -135,6 +135,23 @@ fn a_new_user_whose_keychain_is_locked_keeps_tokens_in_a_file_and_is_told_why() 
 }
 
 #[test]
+fn what_a_locked_keychain_did_not_take_is_not_remembered_to_be_there() {
+    keyring::with(Keyring::Unlocked, || {
+        let test = keyring::user();
+        keyring::lock();
+        let set = "profile set standard client_secret --stdin";
+        for command in ["login", "client-token", set] {
+            let run = |store: &str| {
+                let run = test.words(command).arg(format!("--store={store}")).prints_secrets();
+                run.stdin("client/secret:1").run()
+            };
+            run("keychain").fails_with(7).stderr_has("the keychain is locked");
+            run("file").success().stderr_lacks("keychain");
+        }
+    });
+}
+
+#[test]
 fn a_keychain_that_was_never_used_must_answer_where_it_is_named() {
     let test = Test::new().sandbox().env("OAUTHCTL_PROFILE", "standard");
     for command in ["login", "client-token"] {

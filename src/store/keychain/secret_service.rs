@@ -198,9 +198,7 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Error {
         ServiceError::Locked => return plain(StoreFault::Locked, LOCKED),
         ServiceError::Prompt => return plain(StoreFault::Denied, DISMISSED),
         ServiceError::NoResult => (StoreFault::Absent, "the keychain has no default collection"),
-        ServiceError::Unavailable | ServiceError::PromptDisconnected => {
-            (StoreFault::Absent, NO_BUS)
-        }
+        ServiceError::Unavailable => (StoreFault::Absent, NO_BUS),
         ServiceError::Zbus(bus) => of_bus(bus),
         ServiceError::ZbusFdo(standard) => of_standard(standard),
         _ => (StoreFault::Failed, FAILED),

@@ -96,3 +96,27 @@ fn a_prompt_that_nobody_answers_is_given_up_on_and_nothing_is_written() {
         KeychainStore::probe(&hurried).unwrap();
     });
 }
+
+#[test]
+fn a_bus_or_a_keychain_that_ends_while_a_prompt_is_open_is_told() {
+    keyring::with(Keyring::OnScreen, || {
+        let home = tempfile::tempdir().unwrap();
+        let (place, _) = locked(home.path(), Duration::from_secs(3));
+        let hurried = Place { timeout: Duration::from_secs(1), ..place };
+        let store = open(&hurried);
+        let caller = thread::spawn(move || store.get(&user("a")));
+        prompter::appears();
+        keyring::daemon().kill();
+        // Nobody says that the prompt has gone: this is as if it were not answered.
+        assert_eq!(fault(caller.join().unwrap()), StoreFault::TimedOut);
+        let _daemon = keyring::restart();
+        keyring::lock();
+        let patient = Place { timeout: Duration::from_secs(3600), ..hurried };
+        let store = open(&patient);
+        let mut asked = keyring::listen();
+        let caller = thread::spawn(move || store.get(&user("a")));
+        asked.hears("org.freedesktop.Secret.Prompt");
+        keyring::bus().kill();
+        assert_eq!(fault(caller.join().unwrap()), StoreFault::Absent);
+    });
+}
