@@ -16,6 +16,8 @@ mod exit_codes;
 mod grants;
 mod header;
 mod identity;
+#[cfg(target_os = "linux")]
+mod keychains;
 mod login;
 mod logout;
 mod model;

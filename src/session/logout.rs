@@ -11,7 +11,8 @@ use crate::terms::Identity;
 use crate::token::TokenSet;
 
 /// What makes an entry useless to whoever has no other key and no other program.
-const UNREADABLE: [StoreFault; 3] = [StoreFault::Corrupt, StoreFault::WrongKey, StoreFault::Newer];
+const UNREADABLE: [StoreFault; 4] =
+    [StoreFault::Corrupt, StoreFault::WrongKey, StoreFault::Newer, StoreFault::Ambiguous];
 
 impl Session<'_> {
     /// Forgets a slot, after revoking its tokens where the provider can and `at_server` asks for it;
