@@ -34,4 +34,5 @@ mod secrecy;
 mod secrets;
 mod show;
 mod store;
+mod store_command;
 mod wire;
