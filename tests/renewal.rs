@@ -5,6 +5,7 @@ mod journal;
 mod logins;
 mod moved;
 mod outage;
+mod retries;
 mod together;
 
 use std::fs;
