@@ -6,6 +6,7 @@ mod logins;
 mod moved;
 mod outage;
 mod retries;
+mod servers;
 mod together;
 
 use std::fs;
