@@ -1,5 +1,6 @@
 //! What holds whatever stands in a profile, in DATA or in an answer, tried with hundreds at random.
 
+mod lives;
 mod tries;
 
 use std::cell::RefCell;

@@ -1,5 +1,6 @@
 //! Renewal as its users have it: many processes, interrupted ones, failing disks, servers and keychains.
 
+mod clocks;
 mod interrupted;
 mod journal;
 mod logins;

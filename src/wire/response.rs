@@ -91,7 +91,7 @@ pub fn expires_at(
     answer
         .expires_in
         .map(after)
-        .or_else(|| jwt::expiry(answer.access_token.expose()))
+        .or_else(|| jwt::end(answer.access_token.expose(), now))
         .or_else(|| dialect.default_expires_in.map(|s| after(i64::try_from(s).unwrap_or(i64::MAX))))
         .map(|end| end.clamp(now, latest))
 }
