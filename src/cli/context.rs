@@ -123,7 +123,7 @@ impl Context {
         Ok(Place {
             data_dir: self.dirs.data.clone(),
             timeout: self.timeout,
-            may_prompt: self.may_ask(),
+            person: self.may_ask().then(|| self.terminal.person()),
             file_key: self.env.secret("OAUTHCTL_FILE_KEY")?,
             helper: self.settings.list("store_command").map(<[String]>::to_vec),
         })

@@ -1,6 +1,7 @@
 //! The edge where errors meet a person and a script: exit codes and hints, in one place.
 
 use crate::error::{ConfigError, Error, StoreError, StoreFault};
+use crate::profile::check::PLACEHOLDERS;
 use crate::profile::load::ENV_PROFILE;
 use crate::terms::StoreKind;
 
@@ -67,7 +68,7 @@ fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
         Error::Network { .. } | Error::Unavailable { .. } => {
             format!("oauthctl doctor --profile {name}")
         }
-        Error::Store(error) => store_hint(error, name),
+        Error::Store(error) => store_hint(error, name, again),
         _ => return None,
     })
 }
@@ -77,13 +78,16 @@ fn missing(key: &str, profile: &str) -> String {
     match key {
         "profile" => "list what there is with: oauthctl profile list; make one with: oauthctl profile add NAME --provider PROVIDER".to_owned(),
         "password" => "give it in OAUTHCTL_PASSWORD, or with: oauthctl login --password-stdin".to_owned(),
+        _ if profile == ENV_PROFILE && PLACEHOLDERS.contains(&key) => {
+            format!("a profile says that: oauthctl profile add NAME --provider PROVIDER --set {key}=VALUE")
+        }
         _ if profile == ENV_PROFILE => format!("set OAUTHCTL_{}", key.to_ascii_uppercase()),
         "client_secret" => format!("oauthctl profile set {profile} client_secret --stdin"),
         _ => format!("oauthctl profile set {profile} {key} VALUE"),
     }
 }
 
-fn store_hint(error: &StoreError, name: &str) -> String {
+fn store_hint(error: &StoreError, name: &str, again: &str) -> String {
     match (error.fault, error.store) {
         (StoreFault::Elsewhere(kept), StoreKind::None) => {
             format!(
@@ -91,9 +95,26 @@ fn store_hint(error: &StoreError, name: &str) -> String {
             )
         }
         (StoreFault::Elsewhere(kept), named) => format!("oauthctl store migrate {kept} {named}"),
-        (StoreFault::Locked, _) => {
-            "unlock the keychain, or run the command in a terminal where it can be unlocked"
-                .to_owned()
+        (StoreFault::Locked, StoreKind::Keychain) => {
+            format!(
+                "unlock the keychain, or do so when asked at a terminal: oauthctl {again} --profile {name}"
+            )
+        }
+        (StoreFault::Denied, StoreKind::Keychain) => {
+            format!(
+                "where the keychain's prompt can be seen, answer it after: oauthctl {again} --profile {name}"
+            )
+        }
+        (StoreFault::TimedOut, StoreKind::Keychain) => {
+            "unlock or restart the keychain, and see whether it answers: oauthctl doctor".to_owned()
+        }
+        (StoreFault::Ambiguous, StoreKind::Keychain) => {
+            format!(
+                "remove the items that aren't oauthctl's, or log in again after: oauthctl logout --local --profile {name}"
+            )
+        }
+        (StoreFault::Corrupt, StoreKind::Keychain) => {
+            format!("replace it by logging in again: oauthctl login --profile {name}")
         }
         (StoreFault::Absent, StoreKind::Keychain) => {
             "where no keychain runs, keep tokens in an encrypted file: oauthctl login --store file"
