@@ -1,10 +1,13 @@
 //! Renewal as its users have it: many processes, interrupted ones, failing disks, servers and keychains.
 
+mod clocks;
 mod interrupted;
 mod journal;
 mod logins;
 mod moved;
 mod outage;
+mod retries;
+mod servers;
 mod together;
 
 use std::fs;

@@ -27,6 +27,7 @@ mod login;
 mod logout;
 mod man;
 mod names;
+mod pace;
 mod profile;
 mod provider;
 mod refresh;

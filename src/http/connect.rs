@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ureq::Error;
 use ureq::config::Config;
@@ -158,7 +158,8 @@ impl<In: Transport> Connector<In> for Guard {
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
         let progress = self.progress.is_to_server(details).then(|| Arc::clone(&self.progress));
-        Ok(chained.map(|inner| Guarded { inner, progress, deadline: self.deadline }))
+        let deadline = self.deadline;
+        Ok(chained.map(|inner| Guarded { inner, progress, deadline, extended: false }))
     }
 }
 
@@ -168,13 +169,30 @@ struct Guarded<T> {
     /// Told when the request goes out; what goes to a proxy is no request yet.
     progress: Option<Arc<Progress>>,
     deadline: Instant,
+    /// Whether the deadline was moved: it is the only one that counts then.
+    extended: bool,
 }
 
 impl<T> Guarded<T> {
+    /// What is so much later than a deadline was stopped meanwhile; it is given as much for a look.
+    const LATE: Duration = Duration::from_millis(200);
+
     fn within(&self, mut timeout: NextTimeout) -> NextTimeout {
         let left = self.deadline.saturating_duration_since(Instant::now()).into();
-        timeout.after = timeout.after.min(left);
+        timeout.after = if self.extended { left } else { timeout.after.min(left) };
         timeout
+    }
+
+    /// After a time-out: whether this process was stopped past the deadline. What came meanwhile is
+    /// there to be read, and may be what a refresh token was spent for.
+    fn overslept(&mut self) -> bool {
+        let now = Instant::now();
+        if self.extended || self.progress.is_none() || now < self.deadline + Self::LATE {
+            return false;
+        }
+        self.deadline = now + Self::LATE;
+        self.extended = true;
+        true
     }
 }
 
@@ -184,16 +202,24 @@ impl<T: Transport> Transport for Guarded<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let timeout = self.within(timeout);
+        // It need not have been sent where there is no time left for it.
+        if timeout.after.is_zero() {
+            return Err(Error::Timeout(timeout.reason));
+        }
         if let Some(progress) = &self.progress {
             progress.reach(Phase::Sent);
         }
-        let timeout = self.within(timeout);
         self.inner.transmit_output(amount, timeout)
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let timeout = self.within(timeout);
-        self.inner.await_input(timeout)
+        loop {
+            match self.inner.await_input(self.within(timeout)) {
+                Err(Error::Timeout(_)) if self.overslept() => {}
+                result => return result,
+            }
+        }
     }
 
     fn is_open(&mut self) -> bool {
