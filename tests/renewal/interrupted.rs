@@ -10,8 +10,8 @@ use oauthctl::sandbox::{Provider, Reuse};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::{
-    DUE, assert_session_lives, counts, expired, grant_grace, hold_answers, journal, logged_in,
-    start_asking, wait_until,
+    DUE, Opens, assert_session_lives, counts, expired, grant_grace, hold_answers, journal,
+    logged_in, slot_file, start_asking, wait_until,
 };
 use crate::support::{Started, Test};
 
@@ -34,12 +34,12 @@ fn a_signal_during_the_exchange_ends_the_process_once_the_token_is_stored() {
 #[test]
 fn a_signal_before_the_exchange_ends_the_process_at_once() {
     let test = expired();
-    let lock = fs::File::options().write(true).open(test.data().join("locks/standard@user.lock"));
+    let lock = fs::File::options().write(true).open(slot_file(&test, "locks", ".lock"));
     let lock = lock.unwrap();
     lock.lock().unwrap();
-    let waiting = [test.words("header").start()];
-    super::wait_until_open(&test.data().join("locks/standard@user.lock"), &waiting);
-    let [waiting] = waiting;
+    let opens = Opens::of(&slot_file(&test, "locks", ".lock"));
+    let waiting = test.words("header").start();
+    opens.wait_for_one();
     waiting.signal(Signal::INT);
     waiting.ends().fails_with(130);
     assert_eq!(counts(&test).refresh_token, 0);
