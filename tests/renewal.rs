@@ -1,11 +1,14 @@
 //! Renewal as its users have it: many processes, interrupted ones, failing disks, servers and keychains.
 
 mod crowd;
+mod evidence;
 mod interrupted;
 mod journal;
+mod kills;
 mod logins;
 mod moved;
 mod outage;
+mod steps;
 mod together;
 
 use std::fs;
