@@ -9,6 +9,7 @@ mod logins;
 mod moved;
 mod outage;
 mod steps;
+mod stopped;
 mod together;
 
 use std::fs;
