@@ -1,6 +1,7 @@
 //! Renewal as its users have it: many processes, interrupted ones, failing disks, servers and keychains.
 
 mod crowd;
+mod disks;
 mod evidence;
 mod interrupted;
 mod journal;
