@@ -9,6 +9,7 @@ mod kills;
 mod logins;
 mod moved;
 mod outage;
+mod readonly;
 mod steps;
 mod stopped;
 mod together;
