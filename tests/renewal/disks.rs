@@ -67,14 +67,19 @@ impl Disk {
     /// Fills it but for so many pages.
     fn leave(&self, pages: u64) {
         self.empty();
-        let all = statvfs(&self.path).unwrap();
-        let rest = (all.f_bavail * all.f_frsize).checked_sub(pages * PAGE).unwrap();
         let mut file = OpenOptions::new();
         let mut file = file.write(true).create(true).mode(0o600).open(self.filler()).unwrap();
-        // A file system keeps notes on the filler too.
-        let _ = file.write_all(&vec![0; usize::try_from(rest).unwrap()]);
-        file.sync_all().unwrap();
-        assert!(statvfs(&self.path).unwrap().f_bavail * all.f_frsize <= pages * PAGE);
+        // What was removed may take its time to be free.
+        while let Some(rest @ 1..) = self.free().checked_sub(pages * PAGE) {
+            // A file system keeps notes on the filler too.
+            let _ = file.write_all(&vec![0; usize::try_from(rest).unwrap()]);
+            file.sync_all().unwrap();
+        }
+    }
+
+    fn free(&self) -> u64 {
+        let all = statvfs(&self.path).unwrap();
+        all.f_bavail * all.f_frsize
     }
 
     /// Leaves room for so many files, whatever their size.
