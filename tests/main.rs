@@ -21,6 +21,7 @@ mod identity;
 mod login;
 mod logout;
 mod model;
+mod presets;
 mod profile;
 mod properties;
 mod provider;

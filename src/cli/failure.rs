@@ -1,6 +1,7 @@
 //! The edge where errors meet a person and a script: exit codes and hints, in one place.
 
 use crate::error::{ConfigError, Error, StoreError, StoreFault};
+use crate::profile::check::PLACEHOLDERS;
 use crate::profile::load::ENV_PROFILE;
 use crate::terms::StoreKind;
 
@@ -77,6 +78,9 @@ fn missing(key: &str, profile: &str) -> String {
     match key {
         "profile" => "list what there is with: oauthctl profile list; make one with: oauthctl profile add NAME --provider PROVIDER".to_owned(),
         "password" => "give it in OAUTHCTL_PASSWORD, or with: oauthctl login --password-stdin".to_owned(),
+        _ if profile == ENV_PROFILE && PLACEHOLDERS.contains(&key) => {
+            format!("a profile says that: oauthctl profile add NAME --provider PROVIDER --set {key}=VALUE")
+        }
         _ if profile == ENV_PROFILE => format!("set OAUTHCTL_{}", key.to_ascii_uppercase()),
         "client_secret" => format!("oauthctl profile set {profile} client_secret --stdin"),
         _ => format!("oauthctl profile set {profile} {key} VALUE"),

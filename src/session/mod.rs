@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use self::index::{IndexEntry, IndexToken};
 use self::lock::{Attempt, Lock};
+use self::protocol::Generations;
 use self::record::Record;
 use self::slot::Slot;
 use self::vault::Vault;
@@ -33,6 +34,7 @@ mod lock;
 mod login;
 mod logout;
 pub mod migrate;
+pub mod protocol;
 mod record;
 mod recover;
 mod renew;
@@ -107,7 +109,7 @@ struct Held {
 impl Held {
     /// The tokens, unless they were logged out.
     fn tokens(&self) -> Option<&TokenSet> {
-        self.record.tokens.as_ref().filter(|_| self.record.generation > self.tombstone)
+        self.record.tokens.as_ref().filter(|_| self.generations().is_session())
     }
 
     /// These of its tokens, as they are kept.
@@ -115,9 +117,8 @@ impl Held {
         Obtained { tokens: tokens.clone(), store: self.store, made_here: false }
     }
 
-    /// The newest generation that ever was.
-    fn newest(&self) -> u64 {
-        self.record.generation.max(self.tombstone)
+    fn generations(&self) -> Generations {
+        Generations { record: self.record.generation, tombstone: self.tombstone }
     }
 }
 
