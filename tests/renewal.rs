@@ -7,6 +7,7 @@ mod interrupted;
 mod journal;
 mod kills;
 mod logins;
+mod mounts;
 mod moved;
 mod outage;
 mod readonly;

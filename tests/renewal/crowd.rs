@@ -40,7 +40,7 @@ fn ten_rotations_among_two_hundred_are_ten_requests_and_one_header_for_all() {
         assert_all_print(outcomes, &format!("Authorization: Bearer {}\n", test.access_token()));
         assert_eq!((counts(&test).refresh_token, counts(&test).reuse), (round, 0));
     }
-    println!("{ALL} processes served in {took:?} ms; at most {memory} KiB each");
+    eprintln!("{ALL} processes served in {took:?} ms; at most {memory} KiB each");
     assert!(memory < 64 << 10, "{memory} KiB");
 }
 
@@ -49,7 +49,7 @@ fn of_two_hundred_that_find_a_token_ended_one_asks() {
     let test = expired();
     let begun = Instant::now();
     let outcomes = at_once(&test, &["header"; ALL]);
-    println!("{ALL} processes in {} ms", begun.elapsed().as_millis());
+    eprintln!("{ALL} processes in {} ms", begun.elapsed().as_millis());
     assert_all_print(outcomes, &format!("Authorization: Bearer {}\n", test.access_token()));
     assert_eq!((counts(&test).refresh_token, counts(&test).reuse), (1, 0));
 }
@@ -59,7 +59,7 @@ fn of_two_hundred_that_want_a_machine_token_one_asks() {
     let test = Test::new().sandbox().env("OAUTHCTL_PROFILE", "kabbage");
     let begun = Instant::now();
     let outcomes = at_once(&test, &["client-token"; ALL]);
-    println!("{ALL} processes in {} ms", begun.elapsed().as_millis());
+    eprintln!("{ALL} processes in {} ms", begun.elapsed().as_millis());
     assert_all_print(outcomes, &format!("{}\n", test.access_token()));
     assert_eq!(test.asked(Provider::Kabbage), 1);
 }

@@ -21,7 +21,7 @@ use crate::support::Test;
 /// How many processes are at work at once, each in a home of its own and with a server of its own.
 const WORKERS: usize = 4;
 
-/// Numbers that a seed determines (SplitMix64).
+/// Numbers that a seed determines (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -30,7 +30,7 @@ impl Random {
         let seed = env::var("OAUTHCTL_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(worker));
         // Shown when the test fails.
-        println!("worker {worker}: OAUTHCTL_TEST_SEED={seed}");
+        eprintln!("worker {worker}: OAUTHCTL_TEST_SEED={seed}");
         Self(seed)
     }
 
@@ -148,7 +148,7 @@ fn of_a_thousand_killed_refreshes_only_those_in_the_window_lose_their_session() 
     let begun = Instant::now();
     let tally = share(kills, kill_refreshes);
     let took = begun.elapsed().as_secs_f32();
-    println!("{kills} refreshes killed in {took:.1} s:\n{tally}");
+    eprintln!("{kills} refreshes killed in {took:.1} s:\n{tally}");
     tally.assert_spread();
 }
 
@@ -199,7 +199,7 @@ fn of_hundreds_that_are_told_to_end_at_random_moments_none_loses_its_session() {
     let begun = Instant::now();
     let tally = share(times, end_renewals);
     let took = begun.elapsed().as_secs_f32();
-    println!("{times} renewals told to end in {took:.1} s:\n{tally}");
+    eprintln!("{times} renewals told to end in {took:.1} s:\n{tally}");
     assert_eq!(tally.at(Stage::Unanswered) + tally.at(Stage::Journaled), 0, "{tally}");
     for stage in [Stage::Started, Stage::Locked, Stage::Cleaned] {
         assert!(tally.at(stage) > 0, "{tally}");
@@ -255,7 +255,7 @@ fn the_window_in_which_a_kill_loses_a_session_is_a_moment() {
     let mut windows: Vec<_> = (0..200).filter_map(|_| window(&test)).collect();
     windows.sort_unstable();
     let at = |percent: usize| windows[(windows.len() - 1) * percent / 100].as_micros();
-    println!("{}: median {} µs, p95 {} µs, max {} µs", windows.len(), at(50), at(95), at(100));
+    eprintln!("{}: median {} µs, p95 {} µs, max {} µs", windows.len(), at(50), at(95), at(100));
     assert!(windows.len() > 100);
     // Far from any that was ever seen.
     assert!(at(50) < 1_000_000);

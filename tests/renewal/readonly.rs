@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::disks::{mount, with_mounts};
 use super::evidence::is_stored;
+use super::mounts::{mount, with_mounts};
 use super::{DUE, assert_session_lives, counts, logged_in};
 use crate::support::{Test, child};
 
@@ -46,7 +46,7 @@ fn in_each(close: impl Fn(&Path), open: impl Fn(&Path)) -> Vec<(&'static str, St
             status
         });
         open(&directory);
-        println!("{name:9} {statuses:?}");
+        eprintln!("{name:9} {statuses:?}");
         // The end of a session is written down first: it may be gone although not all could be removed.
         test.words("logout").run().success();
         test.words("header").run().fails_with(4);

@@ -128,7 +128,7 @@ fn a_kill_before_any_system_call_loses_no_session_but_between_the_two_commits() 
     let at = |name: &str| calls.iter().rposition(|call| call.0 == name).unwrap();
     // From the last piece of the request on, until the journal has the length of the answer.
     let window = named(&calls[at("sendto") + 1..at("fdatasync")], TELLING);
-    println!("of {} kills these lose the session: {window:?}", telling.len());
+    eprintln!("of {} kills these lose the session: {window:?}", telling.len());
     assert_eq!(lost.into_inner().unwrap(), window.into_iter().collect());
 }
 
@@ -201,7 +201,7 @@ fn a_system_call_of_the_disk_that_fails_loses_no_session_whichever_it_is() {
         calls.iter().filter(move |call| is_among(call, names)).map(move |call| (call, error))
     };
     let faults: Vec<_> = OF_A_DISK.into_iter().flat_map(fault).collect();
-    println!("{} faults", faults.len());
+    eprintln!("{} faults", faults.len());
     share(&faults, |faults| {
         let test = expired();
         // Ended at once, so that each command renews.

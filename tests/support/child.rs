@@ -56,7 +56,7 @@ pub fn run_by<F: FnOnce(), T>(
             "{name} failed in its own process:\n{told}{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        print!("{told}");
+        eprint!("{told}");
     }
     true
 }
