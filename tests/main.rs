@@ -13,6 +13,8 @@ mod doctor;
 mod environment;
 mod exec;
 mod exit_codes;
+#[cfg(target_os = "linux")]
+mod fault_table;
 mod grants;
 mod header;
 mod identity;
