@@ -38,6 +38,8 @@ pub enum Error {
         message: String,
         /// Whether the request may have reached the server all the same.
         sent: bool,
+        /// Whether it may be over in a moment, as where a server starts anew.
+        passing: bool,
         /// The transport's own word.
         source: Option<Source>,
     },

@@ -13,9 +13,13 @@ mod doctor;
 mod environment;
 mod exec;
 mod exit_codes;
+#[cfg(target_os = "linux")]
+mod fault_table;
 mod grants;
 mod header;
 mod identity;
+#[cfg(target_os = "linux")]
+mod keychains;
 mod login;
 mod logout;
 mod model;

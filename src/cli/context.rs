@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::args::{Global, When, parse_timeout};
+use super::pace::Clock;
 use super::terminal::{Patient, Terminal, colors};
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -123,7 +124,7 @@ impl Context {
         Ok(Place {
             data_dir: self.dirs.data.clone(),
             timeout: self.timeout,
-            may_prompt: self.may_ask(),
+            person: self.may_ask().then(|| self.terminal.person()),
             file_key: self.env.secret("OAUTHCTL_FILE_KEY")?,
             helper: self.settings.list("store_command").map(<[String]>::to_vec),
         })
@@ -160,7 +161,8 @@ impl Context {
         work: impl FnOnce(&Session<'_>) -> Result<T>,
     ) -> Result<T> {
         self.with_transport(profile, |transport| {
-            let exchange = Exchange { transport, report: &self.terminal };
+            let pace = Clock::new(&self.terminal);
+            let exchange = Exchange { transport, report: &self.terminal, pace: &pace };
             work(&Session {
                 profile,
                 vault,

@@ -76,7 +76,7 @@ fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
         Error::Network { .. } | Error::Unavailable { .. } => {
             format!("oauthctl doctor --profile {name}")
         }
-        Error::Store(error) => store_hint(error, name),
+        Error::Store(error) => store_hint(error, name, again),
         _ => return None,
     })
 }
@@ -95,7 +95,7 @@ fn missing(key: &str, profile: &str) -> String {
     }
 }
 
-fn store_hint(error: &StoreError, name: &str) -> String {
+fn store_hint(error: &StoreError, name: &str, again: &str) -> String {
     match (error.fault, error.store) {
         (StoreFault::Elsewhere(kept), StoreKind::None) => {
             format!(
@@ -103,9 +103,26 @@ fn store_hint(error: &StoreError, name: &str) -> String {
             )
         }
         (StoreFault::Elsewhere(kept), named) => format!("oauthctl store migrate {kept} {named}"),
-        (StoreFault::Locked, _) => {
-            "unlock the keychain, or run the command in a terminal where it can be unlocked"
-                .to_owned()
+        (StoreFault::Locked, StoreKind::Keychain) => {
+            format!(
+                "unlock the keychain, or do so when asked at a terminal: oauthctl {again} --profile {name}"
+            )
+        }
+        (StoreFault::Denied, StoreKind::Keychain) => {
+            format!(
+                "where the keychain's prompt can be seen, answer it after: oauthctl {again} --profile {name}"
+            )
+        }
+        (StoreFault::TimedOut, StoreKind::Keychain) => {
+            "unlock or restart the keychain, and see whether it answers: oauthctl doctor".to_owned()
+        }
+        (StoreFault::Ambiguous, StoreKind::Keychain) => {
+            format!(
+                "remove the items that aren't oauthctl's, or log in again after: oauthctl logout --local --profile {name}"
+            )
+        }
+        (StoreFault::Corrupt, StoreKind::Keychain) => {
+            format!("replace it by logging in again: oauthctl login --profile {name}")
         }
         (StoreFault::Absent, StoreKind::Keychain) => {
             "where no keychain runs, keep tokens in an encrypted file: oauthctl login --store file"

@@ -46,7 +46,7 @@ impl Remembered {
 
 /// The entries that a store has, or why it can't be asked now.
 pub fn names(kind: StoreKind, place: &Place) -> Result<Vec<EntryName>> {
-    let place = Place { may_prompt: false, ..place.clone() };
+    let place = Place { person: None, ..place.clone() };
     if kind == StoreKind::Keychain {
         // Where it never had anything, it would not even be asked.
         KeychainStore::probe(&place)?;

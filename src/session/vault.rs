@@ -59,26 +59,27 @@ impl<'a> Vault<'a> {
 
     /// The store that new entries go to.
     pub fn preferred(&self) -> StoreKind {
-        self.named.unwrap_or_else(|| {
-            *self.automatic.get_or_init(|| {
-                let (kind, reason) = store::auto(&self.place);
-                if let Some(reason) = reason.filter(|_| !self.knows(kind)) {
-                    self.report.note(&format!(
-                        "no keychain can be used here ({reason}), so tokens are kept in an encrypted file"
-                    ));
-                }
-                kind
-            })
-        })
+        self.named.unwrap_or_else(|| *self.automatic.get_or_init(|| self.automatic()))
     }
 
-    /// Whether an entry is remembered to be in a store of this kind.
-    fn knows(&self, kind: StoreKind) -> bool {
+    /// A keychain that has entries already stays the store of choice while it is locked, hangs or is
+    /// gone: it says so itself when it is used. Its user has not asked for files.
+    fn automatic(&self) -> StoreKind {
+        let (kind, reason) = store::auto(&self.place);
+        let Some(reason) = reason else { return kind };
         let names = index::names(self.data_dir()).unwrap_or_default();
-        names.iter().any(|name| {
-            let entry = index::read(self.data_dir(), name);
-            entry.is_ok_and(|entry| entry.is_some_and(|entry| entry.store == kind))
-        })
+        let known: Vec<_> =
+            names.iter().filter_map(|name| index::read(self.data_dir(), name).ok()?).collect();
+        let is_kept = |entry: &IndexEntry| entry.generation > entry.tombstone;
+        if known.iter().any(|entry| entry.store == StoreKind::Keychain && is_kept(entry)) {
+            return StoreKind::Keychain;
+        }
+        if known.iter().all(|entry| entry.store != kind) {
+            self.report.note(&format!(
+                "no keychain can be used here ({reason}), so tokens are kept in an encrypted file"
+            ));
+        }
+        kind
     }
 
     /// The store that a remembered entry is in; naming another one is an error.
@@ -156,12 +157,18 @@ impl<'a> Vault<'a> {
     /// Keeps a secret by itself.
     pub fn keep_secret(&self, name: &EntryName, value: &Bytes) -> Result<()> {
         let _lock = self.lock(name)?;
-        let kind = match index::read(self.data_dir(), name)? {
-            Some(entry) => self.remembered(name, &entry)?,
+        let entry = index::read(self.data_dir(), name)?;
+        let kind = match &entry {
+            Some(entry) => self.remembered(name, entry)?,
             None => self.preferred(),
         };
         index::write(self.data_dir(), name, &IndexEntry::new(kind, 1, 0, None))?;
-        self.open(kind)?.set(name, value)
+        self.open(kind)?.set(name, value).inspect_err(|_| {
+            // Nothing is remembered to be where nothing ever was.
+            if entry.is_none() {
+                let _ = index::remove(self.data_dir(), name);
+            }
+        })
     }
 
     /// Forgets a secret that is kept by itself.

@@ -1,5 +1,8 @@
 //! The keychain store on a real gnome-keyring, and where there is none.
 
+mod ends;
+mod unlock;
+
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +12,7 @@ use crate::support::child;
 use crate::support::keyring::{self, Keyring};
 use oauthctl::error::StoreFault;
 use oauthctl::store::keychain::KeychainStore;
-use oauthctl::store::{Place, Store, auto, installation_id};
+use oauthctl::store::{Person, Place, Store, auto, installation_id};
 use oauthctl::terms::StoreKind;
 
 use super::{fault, keeps_the_contract, place, read, secret, user};
@@ -75,7 +78,7 @@ fn a_locked_keychain_is_told_and_nobody_is_asked_who_is_not_there() {
 fn a_prompt_that_nothing_can_show_is_a_refusal() {
     keyring::with(Keyring::Unlocked, || {
         let home = tempfile::tempdir().unwrap();
-        let place = Place { may_prompt: true, ..place(home.path()) };
+        let place = Place { person: Some(Person::new(|_| ())), ..place(home.path()) };
         open(&place).set(&user("a"), &secret(b"value")).unwrap();
         keyring::lock();
         let asked = keyring::listen();
@@ -132,13 +135,11 @@ fn on_a_bus_without_a_keyring_there_is_no_keychain() {
 fn a_keyring_without_a_collection_is_none_to_keep_anything_in() {
     keyring::with(Keyring::Fresh, || {
         let home = tempfile::tempdir().unwrap();
-        for may_prompt in [false, true] {
-            let place = Place { may_prompt, ..place(home.path()) };
+        for person in [None, Some(Person::new(|_| ()))] {
+            let place = Place { person, ..place(home.path()) };
             let error = open(&place).set(&user("a"), &secret(b"value")).unwrap_err();
             assert_eq!(error.to_string(), "the keychain has no default collection");
-            assert_eq!(fault::<()>(Err(error)), StoreFault::Absent);
-            assert_eq!(read(&open(&place), &user("a")), None);
-            assert_eq!(auto(&place).0, StoreKind::File);
+            all_end_with(StoreFault::Absent, &place);
         }
     });
 }
@@ -167,8 +168,7 @@ fn what_another_program_wrote_is_handed_over_as_it_is() {
     keyring::with(Keyring::Unlocked, || {
         let home = tempfile::tempdir().unwrap();
         let place = place(home.path());
-        let username = format!("a@user:{}", installation_id(home.path()).unwrap());
-        let attributes = ["service", "oauthctl", "username", &username, "target", "default"];
+        let attributes = attributes(&place);
         for by_hand in [&b"by hand"[..], b""] {
             keyring::store(&attributes, by_hand);
             assert_eq!(read(&open(&place), &user("a")).unwrap(), by_hand);
@@ -227,7 +227,26 @@ fn all_end_in_ambiguity(place: &Place) {
     assert_eq!(fault(store.get(&user("a"))), StoreFault::Ambiguous);
     assert_eq!(fault(store.reserve(&user("a"), 10)), StoreFault::Ambiguous);
     assert_eq!(fault(store.set(&user("a"), &secret(b"value"))), StoreFault::Ambiguous);
-    assert_eq!(fault(store.delete(&user("a"))), StoreFault::Ambiguous);
     assert_eq!(store.names().unwrap(), [user("a")]);
     assert_eq!(auto(place).0, StoreKind::Keychain);
+}
+
+#[test]
+fn who_deletes_an_entry_is_rid_of_every_item_that_answers_to_its_name() {
+    keyring::with(Keyring::Unlocked, || {
+        let home = tempfile::tempdir().unwrap();
+        let place = place(home.path());
+        let store = open(&place);
+        store.set(&user("a"), &secret(b"value")).unwrap();
+        store.set(&user("b"), &secret(b"other")).unwrap();
+        keyring::store(&[&attributes(&place)[..], &["more", "than one"]].concat(), b"second");
+        store.delete(&user("a")).unwrap();
+        assert_eq!(store.names().unwrap(), [user("b")]);
+    });
+}
+
+/// The attributes of the item of `a@user`.
+fn attributes(place: &Place) -> [&'static str; 6] {
+    let username = format!("a@user:{}", installation_id(&place.data_dir).unwrap());
+    ["service", "oauthctl", "username", username.leak(), "target", "default"]
 }
