@@ -20,8 +20,10 @@ pub struct TokenSet {
     pub token_type: Option<String>,
     /// The refresh token, for a user's tokens.
     pub refresh_token: Option<Secret>,
-    /// The ID token of OpenID Connect, not verified.
+    /// The ID token of OpenID Connect.
     pub id_token: Option<Secret>,
+    /// Whether a key of the issuer's signed the ID token, and its claims were those asked for.
+    pub id_token_verified: bool,
     /// The scope granted: as the server said it, else as it was asked for.
     pub scope: Vec<String>,
     /// When it was asked for: its life is counted from there.
@@ -43,6 +45,7 @@ impl fmt::Debug for TokenSet {
             .field("token_type", &self.token_type)
             .field("refresh_token", &self.refresh_token)
             .field("id_token", &self.id_token)
+            .field("id_token_verified", &self.id_token_verified)
             .field("scope", &self.scope)
             .field("obtained_at", &self.obtained_at)
             .field("expires_at", &self.expires_at)
@@ -142,6 +145,13 @@ impl Life {
         Some(end.saturating_sub(now).clamp(0, whole))
     }
 
+    /// Whether the token seems to come from the future: a clock was set back, or another machine's is
+    /// ahead, and nobody knows what is left of it.
+    #[must_use]
+    pub const fn is_from_the_future(self, now: UnixTime) -> bool {
+        self.obtained_at.saturating_sub(now) > Self::CLOCKS_DIFFER
+    }
+
     /// The least life, in seconds, at which the token needs no renewal.
     #[must_use]
     pub fn wanted(self, min_ttl: MinTtl) -> i64 {
@@ -154,14 +164,13 @@ impl Life {
         }
     }
 
-    /// Whether there is at least the life that is wanted.
+    /// Whether there is at least the life that is wanted, for sure.
     ///
-    /// Of a token that seems to come from the future nobody knows what is left: a clock was set back.
+    /// A token from the future is renewed: once, since the new one is from now.
     #[must_use]
     pub fn is_fresh(self, now: UnixTime, min_ttl: MinTtl) -> bool {
-        let set_back = self.obtained_at.saturating_sub(now) > Self::CLOCKS_DIFFER;
         match self.expires_in(now) {
-            Some(left) => left > 0 && left >= self.wanted(min_ttl) && !set_back,
+            Some(left) => left > 0 && left >= self.wanted(min_ttl) && !self.is_from_the_future(now),
             None => true,
         }
     }
@@ -209,6 +218,7 @@ mod tests {
             token_type: None,
             refresh_token: None,
             id_token: None,
+            id_token_verified: false,
             scope: vec![],
             obtained_at,
             expires_at,

@@ -13,14 +13,19 @@ mod doctor;
 mod environment;
 mod exec;
 mod exit_codes;
+#[cfg(target_os = "linux")]
+mod fault_table;
 mod grants;
 mod header;
 mod identity;
+#[cfg(target_os = "linux")]
+mod keychains;
 mod login;
 #[cfg(target_os = "linux")]
 mod login_elsewhere;
 mod logout;
 mod model;
+mod presets;
 mod profile;
 mod properties;
 mod provider;
@@ -33,4 +38,5 @@ mod secrecy;
 mod secrets;
 mod show;
 mod store;
+mod store_command;
 mod wire;

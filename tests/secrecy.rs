@@ -153,6 +153,7 @@ fn debug_shows_no_secret() {
         token_type: None,
         refresh_token: Some(secret()),
         id_token: Some(secret()),
+        id_token_verified: false,
         scope: Vec::new(),
         obtained_at: 0,
         expires_at: None,
@@ -163,7 +164,7 @@ fn debug_shows_no_secret() {
     let place = Place {
         data_dir: "/data".into(),
         timeout: std::time::Duration::ZERO,
-        may_prompt: false,
+        person: None,
         file_key: Some(secret()),
         helper: None,
     };

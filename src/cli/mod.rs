@@ -28,6 +28,7 @@ mod login;
 mod logout;
 mod man;
 mod names;
+mod pace;
 mod profile;
 mod provider;
 mod refresh;
@@ -102,7 +103,7 @@ impl Command {
         !matches!(self, Self::Doctor(_) | Self::Completions(_) | Self::Man(_))
     }
 
-    /// The command that makes the same token request once more.
+    /// The command that asks the same of the server and of the store once more.
     fn again(&self) -> String {
         let (words, identity) = match self {
             Self::Login(_) => ("login", None),
@@ -112,6 +113,7 @@ impl Command {
             Self::Curl(args) => ("header", args.identity.identity),
             Self::Exec(args) => ("header", args.identity.identity),
             Self::Refresh(args) => ("refresh", args.identity.identity),
+            Self::Logout(args) => ("logout", args.identity.identity),
             _ => ("refresh", None),
         };
         match identity {
@@ -135,7 +137,7 @@ impl Command {
             Self::Userinfo(args) => args.run(context),
             Self::Profile(args) => args.run(context),
             Self::Provider(args) => args.run(context),
-            Self::Store(args) => args.run(context),
+            Self::Store(args) => return args.run(context),
             Self::Doctor(args) => args.run(context),
             #[cfg(feature = "sandbox")]
             Self::Sandbox(args) => return args.run(context),

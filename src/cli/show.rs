@@ -70,6 +70,7 @@ impl Args {
             shown.decode(
                 claims(row.tokens.as_ref().map(|tokens| &tokens.access_token)),
                 claims(id_token),
+                id_token.and(row.tokens.as_ref()).map(|tokens| tokens.id_token_verified),
             )
         } else {
             shown

@@ -1,9 +1,10 @@
 use super::args::{As, MinTtlArg};
 use super::context::{Context, now, print};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::{json, raw};
 use crate::profile::Profile;
 use crate::profile::layer::Layer;
+use crate::report::Report;
 use crate::session::{Obtained, Want, Why};
 
 /// Print the bare access token, renewed first when it must be
@@ -20,11 +21,24 @@ pub(super) struct Args {
     /// Print an object with the token, its type and its end
     #[arg(long)]
     json: bool,
+    /// Print the ID token instead
+    #[arg(long, conflicts_with = "json")]
+    id: bool,
 }
 
 impl Args {
     pub(super) fn run(&self, context: &Context) -> anyhow::Result<()> {
         let tokens = obtain(context, &self.identity, &self.min_ttl)?.tokens;
+        if self.id {
+            let id_token = tokens.id_token.as_ref().ok_or_else(|| Error::LoginRequired {
+                profile: context.profile_name().unwrap_or_default(),
+                because: "there is no ID token: log in with openid among the scopes".to_owned(),
+            })?;
+            if !tokens.id_token_verified {
+                context.terminal.warn("the ID token was not verified");
+            }
+            return Ok(print(raw::line(id_token).expose())?);
+        }
         let text = if self.json {
             json::document(&json::TokenObject::new(&tokens, now()))
         } else {

@@ -80,7 +80,8 @@ mod tests {
     fn a_network_that_fails_is_asked_less_often() {
         let mut polling = Polling::new(Duration::from_secs(5));
         for expected in [10, 20, 40, 60, 60] {
-            let lost = Error::Network { message: String::new(), sent: true, source: None };
+            let lost =
+                Error::Network { message: String::new(), sent: true, passing: true, source: None };
             assert!(polling.goes_on(&lost));
             assert_eq!(polling.pause(), Duration::from_secs(expected));
         }

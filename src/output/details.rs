@@ -58,6 +58,9 @@ impl Shown<'_> {
         }
         if let Some(decoded) = &self.decoded {
             claims(to, "claims", decoded.claims.as_ref())?;
+            let verified = decoded.id_token_verified;
+            let verified = verified.map(|verified| if verified { "yes" } else { "no" });
+            line(to, "id_token_verified", verified)?;
             claims(to, "id_token_claims", decoded.id_token_claims.as_ref())?;
         }
         Ok(())

@@ -71,6 +71,7 @@ mod tests {
             token_type: Some("bearer".to_owned()),
             refresh_token: None,
             id_token: None,
+            id_token_verified: false,
             scope: vec![],
             obtained_at: 1_767_225_600,
             expires_at,

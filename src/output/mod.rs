@@ -11,6 +11,7 @@ pub mod json;
 pub mod object;
 pub mod raw;
 pub mod show;
+pub mod stores;
 pub mod summary;
 pub mod table;
 

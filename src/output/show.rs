@@ -107,6 +107,8 @@ pub(super) struct Revealed<'a> {
 pub(super) struct Decoded {
     pub(super) claims: Option<Claims>,
     pub(super) id_token_claims: Option<Claims>,
+    /// Whether the ID token was verified; none where there is no ID token.
+    pub(super) id_token_verified: Option<bool>,
 }
 
 impl<'a> Shown<'a> {
@@ -168,8 +170,13 @@ impl<'a> Shown<'a> {
 
     /// With the claims of the access token and of the ID token, where they are JWTs.
     #[must_use]
-    pub fn decode(self, claims: Option<Claims>, id_token_claims: Option<Claims>) -> Self {
-        Self { decoded: Some(Decoded { claims, id_token_claims }), ..self }
+    pub fn decode(
+        self,
+        claims: Option<Claims>,
+        id_token_claims: Option<Claims>,
+        id_token_verified: Option<bool>,
+    ) -> Self {
+        Self { decoded: Some(Decoded { claims, id_token_claims, id_token_verified }), ..self }
     }
 }
 
@@ -210,6 +217,7 @@ mod tests {
             token_type: Some("Bearer".to_owned()),
             refresh_token: Some(Secret::from("r3fresh")),
             id_token: None,
+            id_token_verified: false,
             scope: vec!["read".to_owned(), "write".to_owned()],
             obtained_at: NOW - 100,
             expires_at: Some(NOW + 3_500),
@@ -261,7 +269,7 @@ mod tests {
         let shown = Shown::token(owner(), &summary, NOW, MinTtl::Default);
         assert_eq!(members(&shown), MEMBERS);
         assert_eq!(members(&none), MEMBERS);
-        let revealed = shown.reveal(Some(&tokens)).decode(None, None);
+        let revealed = shown.reveal(Some(&tokens)).decode(None, None, None);
         let with = ["access_token", "refresh_token", "id_token", "claims", "id_token_claims"];
         assert_eq!(members(&revealed), [&MEMBERS[..], &with].concat());
         assert_eq!(members(&none.reveal(None)), [&MEMBERS[..], &with[..3]].concat());
@@ -300,7 +308,7 @@ mod tests {
         let claims: Claims = serde_json::from_value(json!({"sub": "a\u{1b}b", "n": 1})).unwrap();
         let shown = Shown::token(owner(), &summary, NOW, MinTtl::Default)
             .reveal(Some(&tokens))
-            .decode(Some(claims), None);
+            .decode(Some(claims), None, None);
         let value: Value = serde_json::from_str(&json_of(&shown)).unwrap();
         assert_eq!(value["access_token"], "acc3ss");
         assert_eq!(value["refresh_token"], "r3fresh");

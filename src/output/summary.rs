@@ -63,6 +63,7 @@ mod tests {
             token_type: None,
             refresh_token: Some(Secret::from("r")),
             id_token: None,
+            id_token_verified: false,
             scope: vec!["read".to_owned()],
             obtained_at: 1,
             expires_at: Some(2),

@@ -22,7 +22,9 @@ impl Session<'_> {
                 self.login_required(&format!("the stored token was asked for with another {what}"))
             );
         }
-        let Some(held) = held else { return Err(self.login_required("nobody has logged in")) };
+        let Some(held) = held else {
+            return Err(self.login_required("its entry is gone from the token store"));
+        };
         let Some(tokens) = held.tokens().cloned() else {
             return Err(self.login_required("nobody has logged in"));
         };
@@ -39,6 +41,8 @@ impl Session<'_> {
             scope: tokens.scope,
             refresh_token: Some(refresh_token),
             id_token: tokens.id_token,
+            id_token_verified: tokens.id_token_verified,
+            nonce: None,
         };
         let result =
             self.exchange_journaled(slot, held, &intent, &request, Effort::of_renewal(lives));
@@ -93,6 +97,8 @@ impl Session<'_> {
             asked,
             refresh_token: None,
             id_token: None,
+            id_token_verified: false,
+            nonce: None,
         };
         self.exchange_unstored(&intent, &request, effort)
     }

@@ -1,7 +1,7 @@
 //! Whether the ID token of an answer is to be believed (OpenID Connect Core 3.1.3.7).
 
-use super::journal::Intent;
 use super::Session;
+use super::journal::Intent;
 use crate::discovery;
 use crate::error::{Error, Result};
 use crate::secret::Secret;

@@ -47,6 +47,16 @@ pub(super) struct Intent {
     /// The ID token that stays where the answer has none.
     #[serde(serialize_with = "secret::maybe_exposed")]
     pub id_token: Option<Secret>,
+    /// Whether that one was verified.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub id_token_verified: bool,
+    /// What a new ID token must repeat.
+    #[serde(
+        serialize_with = "secret::maybe_exposed",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub nonce: Option<Secret>,
 }
 
 /// The raw answer to a request.
@@ -92,7 +102,12 @@ impl Journal {
         intent: &Intent,
         record_len: usize,
     ) -> Result<Self> {
+        let was_there = path.exists();
         Self::write_intent(path, key, intent, record_len).map_err(|error| {
+            // A torn one would say that something may have been sent.
+            if !was_there {
+                let _ = remove(path);
+            }
             fault(format!("can't write the journal {}, so nothing was sent", path.display()), error)
         })
     }
@@ -222,6 +237,8 @@ mod tests {
             scope: vec![],
             refresh_token: None,
             id_token: None,
+            id_token_verified: false,
+            nonce: None,
         }
     }
 

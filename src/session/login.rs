@@ -28,6 +28,8 @@ pub struct Login {
     pub request: TokenRequest,
     /// Who the person is, where that is known.
     pub username: Option<String>,
+    /// What an ID token must repeat, where it was sent.
+    pub nonce: Option<Secret>,
     /// The refresh token that was brought, to be kept where the answer has none.
     pub refresh_token: Option<Secret>,
 }
@@ -152,6 +154,7 @@ impl Session<'_> {
         let entry = index::read(self.vault.data_dir(), &name)?;
         let target = self.vault.target(entry.as_ref());
         let moves = entry.as_ref().is_some_and(|entry| entry.store != target);
+        let is_new = entry.is_none();
         let present = match &entry {
             Some(entry) => self.present(slot, entry, moves)?,
             None => None,
@@ -168,7 +171,12 @@ impl Session<'_> {
         if moves {
             self.vault.open(target)?.set(&name, &held.record.to_bytes()?)?;
         } else {
-            self.write(slot, &held)?;
+            self.write(slot, &held).inspect_err(|_| {
+                // Nothing is remembered to be where nothing ever was.
+                if is_new {
+                    let _ = index::remove(self.vault.data_dir(), &name);
+                }
+            })?;
         }
         Ok(held)
     }
@@ -205,6 +213,8 @@ impl Session<'_> {
             asked,
             refresh_token: login.refresh_token.clone(),
             id_token: None,
+            id_token_verified: false,
+            nonce: login.nonce.clone(),
         }
     }
 

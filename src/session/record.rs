@@ -117,6 +117,8 @@ struct StoredTokens {
         default
     )]
     id_token: Option<Secret>,
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    id_token_verified: bool,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     scope: Vec<String>,
     obtained_at: UnixTime,
@@ -137,6 +139,7 @@ impl From<&TokenSet> for StoredTokens {
             token_type: tokens.token_type,
             refresh_token: tokens.refresh_token,
             id_token: tokens.id_token,
+            id_token_verified: tokens.id_token_verified,
             scope: tokens.scope,
             obtained_at: tokens.obtained_at,
             expires_at: tokens.expires_at,
@@ -154,6 +157,7 @@ impl From<StoredTokens> for TokenSet {
             token_type: stored.token_type,
             refresh_token: stored.refresh_token,
             id_token: stored.id_token,
+            id_token_verified: stored.id_token_verified,
             scope: stored.scope,
             obtained_at: stored.obtained_at,
             expires_at: stored.expires_at,

@@ -16,7 +16,11 @@ impl Test {
     /// With a browser that only writes down which URLs it is to open, a line each.
     pub fn browser(self) -> Self {
         let path = self.home().join("browser");
-        fs::write(&path, "#!/bin/sh\nenv >\"$HOME/browser.env\"\nprintf '%s\\n' \"$1\" >>\"$HOME/opened\"\n").unwrap();
+        fs::write(
+            &path,
+            "#!/bin/sh\nenv >\"$HOME/browser.env\"\nprintf '%s\\n' \"$1\" >>\"$HOME/opened\"\n",
+        )
+        .unwrap();
         fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
         let path = path.to_str().unwrap().to_owned();
         self.env("BROWSER", path)

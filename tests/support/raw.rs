@@ -55,7 +55,8 @@ pub fn host(request: &str) -> &str {
     request.lines().find(|line| host(line)).map_or("", |line| line[5..].trim())
 }
 
-fn read(connection: &TcpStream) -> Option<String> {
+/// One request, head and body in one text.
+pub fn read(connection: &TcpStream) -> Option<String> {
     let mut reader = BufReader::new(connection);
     let (mut request, mut length) = (String::new(), 0);
     loop {

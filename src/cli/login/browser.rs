@@ -54,6 +54,7 @@ impl Person<'_> {
                 grant_type: GrantType::AuthorizationCode,
                 request: TokenRequest::authorization_code(code, &redirect.uri, &request.verifier),
                 username: None,
+                nonce: request.nonce.clone(),
                 refresh_token: None,
             }),
             Callback::Error(refusal) => Err(refusal.into()),

@@ -47,6 +47,7 @@ impl Person<'_> {
             grant_type: GrantType::DeviceCode,
             request: TokenRequest::device_code(authorization.device_code),
             username: None,
+            nonce: None,
             refresh_token: None,
         })
     }

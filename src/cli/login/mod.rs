@@ -78,7 +78,7 @@ impl Args {
             return Ok(self.show_request(&complete::profile(context, &found)?)?);
         }
         // A grant that isn't allowed is refused before anybody is asked for anything.
-        if let Ok(profile) = complete::profile(context, &found) {
+        if let Ok(profile) = complete::draft(context, &found) {
             self.grant(&profile)?;
         }
         complete::refuse_missing(context, &found, &self.missing(context, &found))?;
@@ -135,7 +135,7 @@ impl Args {
 
     /// Where the parameters of the request stand that begins the login.
     fn first_table(&self, context: &Context, found: &Found) -> &'static str {
-        let profile = complete::profile(context, found).ok();
+        let profile = complete::draft(context, found).ok();
         match profile.and_then(|profile| self.grant(&profile).ok()) {
             Some(GrantType::AuthorizationCode) => "authorization.params",
             Some(GrantType::DeviceCode) => "device.params",
@@ -207,6 +207,7 @@ impl Ask for Person<'_> {
                     grant_type: self.grant,
                     request: TokenRequest::refresh_token(refresh_token.clone(), &[]),
                     username: None,
+                    nonce: None,
                     refresh_token: Some(refresh_token),
                 })
             }
@@ -250,6 +251,7 @@ impl Person<'_> {
             grant_type: self.grant,
             request: TokenRequest::password(&username, password, &profile.scope),
             username: Some(username),
+            nonce: None,
             refresh_token: None,
         })
     }

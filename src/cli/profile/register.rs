@@ -1,6 +1,7 @@
 //! `profile add --register`: the server makes the client (RFC 7591).
 
 use crate::cli::context::Context;
+use crate::cli::pace::Clock;
 use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::profile::Profile;
@@ -38,7 +39,8 @@ pub(super) fn register(
     let request = registration::encode(endpoint, &metadata, initial_access_token);
     let redactor = Redactor::new(initial_access_token.cloned());
     context.with_transport(&profile, |transport| {
-        let exchange = Exchange { transport, report: &context.terminal };
+        let pace = Clock::new(&context.terminal);
+        let exchange = Exchange { transport, report: &context.terminal, pace: &pace };
         registration::decode(&exchange.call(&request, "registration", &redactor)?, &redactor)
     })
 }

@@ -1,9 +1,12 @@
 //! One request to a token endpoint and its answer, told to whoever listens.
 
+use std::time::Duration;
+
 use url::Url;
 
-use crate::error::Result;
-use crate::http::Transport;
+use self::retry::{Effort, Pace, Tries};
+use crate::error::{Error, Result};
+use crate::http::{Limits, Transport};
 use crate::profile::dialect::{RequestDialect, ResponseDialect};
 use crate::report::Report;
 use crate::secret::Secret;
@@ -12,6 +15,8 @@ use crate::wire::redact::Redactor;
 use crate::wire::request::{TokenRequest, encode, redactor};
 use crate::wire::response::decode;
 use crate::wire::{HttpRequest, HttpResponse, management, transcript};
+
+pub mod retry;
 
 /// Sends token requests.
 ///
@@ -22,14 +27,15 @@ pub struct Exchange<'a> {
     pub transport: &'a dyn Transport,
     /// Who hears of it.
     pub report: &'a dyn Report,
+    /// The time that passes between two tries.
+    pub pace: &'a dyn Pace,
 }
 
 impl Exchange<'_> {
-    /// Sends one request, once, and reads its answer of whatever status; `hurried` where a token that
-    /// lives can do as well.
+    /// Sends one request, once, and reads its answer of whatever status.
     pub fn send(
         &self,
-        hurried: bool,
+        limits: Limits,
         request: &TokenRequest,
         endpoint: &Url,
         dialect: &RequestDialect,
@@ -44,7 +50,7 @@ impl Exchange<'_> {
         let sent = || transcript::request(request, endpoint, dialect, credentials);
         self.report.trace(2, &|| sent().map_or_else(|error| error.to_string(), |text| text.head));
         self.report.trace(3, &|| sent().map_or_else(|error| error.to_string(), |text| text.body));
-        if hurried { self.transport.send_hurried(&http) } else { self.transport.send(&http) }
+        self.transport.send_within(&http, limits)
     }
 
     /// Tells of an answer; apart from [`Exchange::send`], so that it is durable before.
@@ -63,7 +69,27 @@ impl Exchange<'_> {
         self.report.trace(3, &|| got().body);
     }
 
+    /// The tries of a request that are to end within `timeout`.
+    #[must_use]
+    pub fn tries(&self, timeout: Duration, effort: Effort) -> Tries<'_> {
+        Tries::until(self.pace.now().saturating_add(timeout), self.pace, effort)
+    }
+
+    /// Waits for the next try, and tells why.
+    pub fn wait(&self, pause: Duration, outcome: Result<&HttpResponse, &Error>) {
+        self.report.trace(1, &|| {
+            let why = match outcome {
+                Ok(_) => "the server can't answer now".to_owned(),
+                Err(error) => error.sentence(),
+            };
+            format!("{why}; trying again in {:.1} s", pause.as_secs_f64())
+        });
+        self.pace.sleep(pause);
+    }
+
     /// Revokes a token (RFC 7009); one that the server doesn't know any more is revoked too.
+    ///
+    /// It may be repeated as often as one likes, within what is left of a time that ends at `end`.
     pub fn revoke(
         &self,
         token: &Secret,
@@ -71,12 +97,18 @@ impl Exchange<'_> {
         endpoint: &Url,
         dialect: &RequestDialect,
         credentials: &ClientCredentials,
+        end: Duration,
     ) -> Result<()> {
         let request =
             management::encode(token, Some(token_type_hint), endpoint, dialect, credentials)?;
         let redactor = redactor([token.clone()], dialect, credentials);
-        let response =
-            self.call(&request, &format!("revocation of the {token_type_hint}"), &redactor)?;
+        let mut tries = Tries::until(end, self.pace, Effort::Repeated);
+        let what = format!("revocation of the {token_type_hint}");
+        let response = loop {
+            let outcome = self.call_within(&request, &what, &redactor, tries.limits());
+            let Some(pause) = tries.again(outcome.as_ref()) else { break outcome? };
+            self.wait(pause, outcome.as_ref());
+        };
         if response.is_success() {
             return Ok(());
         }
@@ -90,11 +122,32 @@ impl Exchange<'_> {
         what: &str,
         redactor: &Redactor,
     ) -> Result<HttpResponse> {
+        self.told(request, what, redactor, |transport| transport.send(request))
+    }
+
+    /// The same, within these limits.
+    fn call_within(
+        &self,
+        request: &HttpRequest,
+        what: &str,
+        redactor: &Redactor,
+        limits: Limits,
+    ) -> Result<HttpResponse> {
+        self.told(request, what, redactor, |transport| transport.send_within(request, limits))
+    }
+
+    fn told(
+        &self,
+        request: &HttpRequest,
+        what: &str,
+        redactor: &Redactor,
+        send: impl FnOnce(&dyn Transport) -> Result<HttpResponse>,
+    ) -> Result<HttpResponse> {
         self.report.trace(1, &|| {
             let authority = transcript::authority(&request.endpoint);
             format!("{} {authority} {} ({what})", request.method_name(), request.endpoint.path())
         });
-        let response = self.transport.send(request)?;
+        let response = send(self.transport)?;
         let got = || transcript::answer(&response, redactor);
         self.report.trace(1, &|| {
             format!("status {}, {} bytes", response.status, response.body.expose().len())
@@ -110,7 +163,7 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use super::*;
-    use crate::error::Error;
+    use crate::report::Silent;
     use crate::secret::Secret;
     use crate::terms::ClientAuthMethod;
 
@@ -123,6 +176,23 @@ mod tests {
         fn note(&self, _: &str) {}
         fn trace(&self, level: u8, message: &dyn Fn() -> String) {
             self.0.borrow_mut().push((level, message()));
+        }
+    }
+
+    const LIMITS: Limits = Limits { whole: Duration::from_secs(1), connect: None };
+
+    /// Nobody waits: time stands still.
+    struct AtOnce;
+
+    impl Pace for AtOnce {
+        fn now(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn sleep(&self, _: Duration) {}
+
+        fn chance(&self) -> f64 {
+            0.0
         }
     }
 
@@ -146,12 +216,12 @@ mod tests {
                 ..HttpResponse::default()
             })
         };
-        let exchange = Exchange { transport: &answer, report: &ear };
+        let exchange = Exchange { transport: &answer, report: &ear, pace: &AtOnce };
         let request = TokenRequest::password("alice", Secret::from("p4ssword"), &[]);
         let endpoint = Url::parse("https://as.example/token?key=k3y").unwrap();
         let dialect = RequestDialect::default();
         let credentials = credentials(Some("s3cret"));
-        let answer = exchange.send(false, &request, &endpoint, &dialect, &credentials).unwrap();
+        let answer = exchange.send(LIMITS, &request, &endpoint, &dialect, &credentials).unwrap();
         exchange.tell(&answer, &request, &dialect, &credentials);
         let story = |level| {
             let heard = ear.0.borrow();
@@ -184,11 +254,11 @@ mod tests {
             sent.set(true);
             Ok(HttpResponse::default())
         };
-        let exchange = Exchange { transport: &transport, report: &crate::report::Silent };
+        let exchange = Exchange { transport: &transport, report: &Silent, pace: &AtOnce };
         let request = TokenRequest::client_credentials(&[]);
         let endpoint = Url::parse("https://as.example/token").unwrap();
         let error = exchange
-            .send(false, &request, &endpoint, &RequestDialect::default(), &credentials(None))
+            .send(LIMITS, &request, &endpoint, &RequestDialect::default(), &credentials(None))
             .unwrap_err();
         assert!(matches!(error, Error::Config(_)), "{error}");
         assert!(!sent.get());
