@@ -13,6 +13,8 @@ mod doctor;
 mod environment;
 mod exec;
 mod exit_codes;
+#[cfg(target_os = "linux")]
+mod fault_table;
 mod grants;
 mod header;
 mod identity;
@@ -34,4 +36,5 @@ mod secrecy;
 mod secrets;
 mod show;
 mod store;
+mod store_command;
 mod wire;

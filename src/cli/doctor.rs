@@ -202,7 +202,7 @@ fn stores(context: &Context) -> Result<Vec<Finding>> {
             )),
         }
     }
-    let preferred = if let Some(kind) = context.named_store()? {
+    let preferred = if let Some((kind, _)) = context.named_store()? {
         kind
     } else {
         let (kind, reason) = store::auto(&place);

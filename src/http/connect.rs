@@ -62,25 +62,99 @@ impl Progress {
     }
 }
 
+/// How late a wait must end to tell that this process was stopped meanwhile (SIGSTOP, a debugger, a
+/// frozen container): far more than a busy machine is late by.
+const OVERSLEPT: Duration = Duration::from_millis(100);
+
+/// When a request must have its answer: ureq's own limits count from elsewhere.
+///
+/// Who was stopped finds its time over although nobody was slow, and its answer may be there
+/// already, for which a refresh token was spent. So it has its time anew, once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    at: Instant,
+    again: Option<Duration>,
+}
+
+impl Deadline {
+    /// So long from now on.
+    pub(super) fn after(time: Duration) -> Self {
+        Self { at: Instant::now() + time, again: Some(time) }
+    }
+
+    fn within(&self, mut timeout: NextTimeout) -> NextTimeout {
+        let left = self.at.saturating_duration_since(Instant::now()).into();
+        timeout.after = timeout.after.min(left);
+        timeout
+    }
+
+    /// Whether there is time again, since this process was stopped.
+    fn begins_anew(&mut self) -> bool {
+        let overslept = self.at.elapsed() > OVERSLEPT;
+        match self.again.take_if(|_| overslept) {
+            Some(time) => {
+                self.at = Instant::now() + time;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
 /// The layers of a connection, each told by what it passes on.
-pub(super) fn chain(progress: &Arc<Progress>, deadline: Instant) -> impl Connector {
-    ().chain(SocksConnector::default())
-        .chain(ConnectProxyConnector::default())
-        .chain(TcpConnector::default())
-        .chain(Connected(Arc::clone(progress)))
-        .chain(RustlsConnector::default())
-        .chain(Guard { progress: Arc::clone(progress), deadline })
+pub(super) fn chain(progress: &Arc<Progress>, deadline: Deadline) -> impl Connector {
+    let layers =
+        ().chain(SocksConnector::default())
+            .chain(ConnectProxyConnector::default())
+            .chain(TcpConnector::default())
+            .chain(Connected(Arc::clone(progress)))
+            .chain(RustlsConnector::default())
+            .chain(Guard { progress: Arc::clone(progress), deadline });
+    Held { layers, deadline }
+}
+
+/// Holds the making of a connection to the deadline.
+#[derive(Debug)]
+struct Held<C> {
+    layers: C,
+    deadline: Deadline,
+}
+
+impl<In: Transport, C: Connector<In>> Connector<In> for Held<C> {
+    type Out = C::Out;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let timeout = self.deadline.within(details.timeout);
+        // No time at all would be taken for a second.
+        if timeout.after.is_zero() {
+            return Err(Error::Timeout(timeout.reason));
+        }
+        let held = ConnectionDetails {
+            timeout,
+            addrs: details.addrs.clone(),
+            current_time: Arc::clone(&details.current_time),
+            run_connector: Arc::clone(&details.run_connector),
+            register_shutdown: Arc::clone(&details.register_shutdown),
+            ..*details
+        };
+        self.layers.connect(&held, chained)
+    }
 }
 
 /// Looks names up, but never `localhost`: a resolver may say anything.
 pub(super) struct Lookup {
     progress: Arc<Progress>,
+    deadline: Deadline,
     system: DefaultResolver,
 }
 
 impl Lookup {
-    pub(super) fn new(progress: &Arc<Progress>) -> Self {
-        Self { progress: Arc::clone(progress), system: DefaultResolver::default() }
+    pub(super) fn new(progress: &Arc<Progress>, deadline: Deadline) -> Self {
+        Self { progress: Arc::clone(progress), deadline, system: DefaultResolver::default() }
     }
 }
 
@@ -105,7 +179,7 @@ impl Resolver for Lookup {
                 }
                 addresses
             }
-            None => self.system.resolve(uri, config, timeout)?,
+            None => self.system.resolve(uri, config, self.deadline.within(timeout))?,
         };
         self.progress.reach(Phase::Connect);
         Ok(addresses)
@@ -146,7 +220,7 @@ impl<In: Transport> Connector<In> for Connected {
 #[derive(Debug)]
 struct Guard {
     progress: Arc<Progress>,
-    deadline: Instant,
+    deadline: Deadline,
 }
 
 impl<In: Transport> Connector<In> for Guard {
@@ -158,8 +232,7 @@ impl<In: Transport> Connector<In> for Guard {
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
         let progress = self.progress.is_to_server(details).then(|| Arc::clone(&self.progress));
-        let deadline = self.deadline;
-        Ok(chained.map(|inner| Guarded { inner, progress, deadline, extended: false }))
+        Ok(chained.map(|inner| Guarded { inner, progress, deadline: self.deadline }))
     }
 }
 
@@ -168,32 +241,7 @@ struct Guarded<T> {
     inner: T,
     /// Told when the request goes out; what goes to a proxy is no request yet.
     progress: Option<Arc<Progress>>,
-    deadline: Instant,
-    /// Whether the deadline was moved: it is the only one that counts then.
-    extended: bool,
-}
-
-impl<T> Guarded<T> {
-    /// What is so much later than a deadline was stopped meanwhile; it is given as much for a look.
-    const LATE: Duration = Duration::from_millis(200);
-
-    fn within(&self, mut timeout: NextTimeout) -> NextTimeout {
-        let left = self.deadline.saturating_duration_since(Instant::now()).into();
-        timeout.after = if self.extended { left } else { timeout.after.min(left) };
-        timeout
-    }
-
-    /// After a time-out: whether this process was stopped past the deadline. What came meanwhile is
-    /// there to be read, and may be what a refresh token was spent for.
-    fn overslept(&mut self) -> bool {
-        let now = Instant::now();
-        if self.extended || self.progress.is_none() || now < self.deadline + Self::LATE {
-            return false;
-        }
-        self.deadline = now + Self::LATE;
-        self.extended = true;
-        true
-    }
+    deadline: Deadline,
 }
 
 impl<T: Transport> Transport for Guarded<T> {
@@ -202,7 +250,8 @@ impl<T: Transport> Transport for Guarded<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        let timeout = self.within(timeout);
+        self.deadline.begins_anew();
+        let timeout = self.deadline.within(timeout);
         // It need not have been sent where there is no time left for it.
         if timeout.after.is_zero() {
             return Err(Error::Timeout(timeout.reason));
@@ -214,11 +263,11 @@ impl<T: Transport> Transport for Guarded<T> {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        loop {
-            match self.inner.await_input(self.within(timeout)) {
-                Err(Error::Timeout(_)) if self.overslept() => {}
-                result => return result,
+        match self.inner.await_input(self.deadline.within(timeout)) {
+            Err(Error::Timeout(_)) if self.deadline.begins_anew() => {
+                self.inner.await_input(self.deadline.within(timeout))
             }
+            result => result,
         }
     }
 

@@ -4,13 +4,13 @@ use std::cell::OnceCell;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::http::{HeaderValue, Request, Response, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody, Body, Proxy};
 
-use self::connect::{Lookup, Progress};
+use self::connect::{Deadline, Lookup, Progress};
 use self::failure::Failure;
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -120,7 +120,7 @@ impl Transport for UreqTransport<'_> {
     fn send_within(&self, request: &HttpRequest, limits: Limits) -> Result<HttpResponse> {
         check(request)?;
         let proxy = proxy::choose(&request.endpoint, self.env)?;
-        let deadline = Instant::now() + limits.whole.min(LONGEST_TIMEOUT);
+        let deadline = Deadline::after(limits.whole.min(LONGEST_TIMEOUT));
         let explain = |failure: Failure| failure.explain(self.timeout, limits.connect);
         let (last, others) = self.roots(request)?.split_last().expect("there are always roots");
         for roots in others {
@@ -155,7 +155,7 @@ fn attempt(
     request: &HttpRequest,
     proxy: Option<Proxy>,
     roots: RootCerts,
-    deadline: Instant,
+    deadline: Deadline,
     connect: Option<Duration>,
 ) -> Result<HttpResponse, Failure> {
     let progress = Arc::new(Progress::new(proxy.is_some()));
@@ -169,7 +169,6 @@ fn attempt(
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
-        .timeout_global(Some(deadline.saturating_duration_since(Instant::now())))
         .timeout_resolve(connect)
         .timeout_connect(connect)
         .user_agent(USER_AGENT)
@@ -180,7 +179,7 @@ fn attempt(
         .proxy(proxy)
         .tls_config(TlsConfig::builder().root_certs(roots).build())
         .build();
-    let agent = Agent::with_parts(config, connector, Lookup::new(&progress));
+    let agent = Agent::with_parts(config, connector, Lookup::new(&progress, deadline));
     let response = match (&request.body, request.method) {
         (Some(body), _) => run(&agent, request, body.expose().as_slice()),
         // A POST without a body says so: `Content-Length: 0`.

@@ -9,8 +9,7 @@ use oauthctl::sandbox::{Answer, Fault, Provider};
 use rustix::process::Signal;
 
 use super::{
-    DUE, assert_session_lives, counts, expired, grant_grace, journal, logged_in, slot_file,
-    wait_until_open,
+    DUE, Opens, assert_session_lives, counts, expired, grant_grace, journal, logged_in, slot_file,
 };
 use crate::support::gateway::Gateway;
 use crate::support::raw::{RawServer, answer, read};
@@ -238,8 +237,13 @@ fn whoever_waits_for_a_process_that_tries_again_has_its_token() {
     let test = expired();
     strike(&test, Some(1), 503, Some("1"));
     let trying = start(&test, "refresh -v", AGAIN);
-    let waiting: Vec<_> = (0..5).map(|_| test.words("header").prints_secrets().start()).collect();
-    wait_until_open(&slot_file(&test, "locks", ".lock"), &waiting);
+    let opens = Opens::of(&slot_file(&test, "locks", ".lock"));
+    let wait = |_| {
+        let waiting = test.words("header").prints_secrets().start();
+        opens.wait_for_one();
+        waiting
+    };
+    let waiting: Vec<_> = (0..5).map(wait).collect();
     trying.ends().success();
     for waiting in waiting {
         let header = format!("Authorization: Bearer {}\n", test.access_token());
