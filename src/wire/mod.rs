@@ -7,6 +7,8 @@ use crate::secret::Secret;
 
 pub mod callback;
 pub mod client_auth;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod jwt;
 pub mod redact;
 pub mod request;
