@@ -78,6 +78,11 @@ fn merged(layer: &Layer) {
         assert!(check::is_protected(url) && url.fragment().is_none(), "{url}");
         assert!(url.username().is_empty() && url.password().is_none(), "{url}");
     }
+    for (name, value) in &profile.request.headers {
+        assert!(!name.eq_ignore_ascii_case("authorization") && name.is_ascii(), "{name}");
+        assert!(!name.contains(|c: char| c.is_control() || ": ".contains(c)), "{name:?}");
+        assert!(value.is_ascii() && !value.contains(['\r', '\n', '\0']), "{value:?}");
+    }
     let asked = profile.asked(profile.identity());
     assert_eq!(
         asked.conflict(&profile.asked(Identity::User)).filter(|key| *key != "username"),

@@ -1,8 +1,11 @@
 //! What must hold of sealed bytes and of split values, whatever lies in a store.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
+use ring::digest::{SHA256, digest};
+
+use super::fault;
 use super::seal::{self, Broken, Key};
 use super::split::{Items, Split};
 use crate::error::{Error, Result, StoreError, StoreFault};
@@ -35,30 +38,44 @@ pub fn sealed(data: &[u8]) {
     assert!(seal::open(&key(), PLACE, sealed[..bit % sealed.len()].to_vec()).is_err());
 }
 
-/// Items in memory, of no more than so many bytes each.
-#[derive(Default)]
-struct Memory(RefCell<BTreeMap<String, Vec<u8>>>);
+/// Items in memory, of no more than so many bytes each, which can be changed so many times.
+#[derive(Clone)]
+struct Memory {
+    items: RefCell<BTreeMap<String, Vec<u8>>>,
+    changes: Cell<usize>,
+}
 
 const LIMIT: usize = 100;
 
+impl Memory {
+    fn change(&self) -> Result<()> {
+        let left = self.changes.get().checked_sub(1);
+        let full = StoreFault::Failed;
+        self.changes.set(left.ok_or_else(|| fault(StoreKind::Keychain, full, "full", None))?);
+        Ok(())
+    }
+}
+
 impl Items for Memory {
     fn get(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>> {
-        Ok(self.0.borrow().get(name).cloned().map(Secret::new))
+        Ok(self.items.borrow().get(name).cloned().map(Secret::new))
     }
 
     fn set(&self, name: &str, value: &Secret<Vec<u8>>) -> Result<()> {
         assert!(value.expose().len() <= LIMIT);
-        self.0.borrow_mut().insert(name.to_owned(), value.expose().clone());
+        self.change()?;
+        self.items.borrow_mut().insert(name.to_owned(), value.expose().clone());
         Ok(())
     }
 
     fn delete(&self, name: &str) -> Result<()> {
-        self.0.borrow_mut().remove(name);
+        self.change()?;
+        self.items.borrow_mut().remove(name);
         Ok(())
     }
 
     fn names(&self) -> Result<Vec<String>> {
-        Ok(self.0.borrow().keys().cloned().collect())
+        Ok(self.items.borrow().keys().cloned().collect())
     }
 }
 
@@ -67,24 +84,49 @@ const NAMES: [&str; 7] = ["a", "a#0.0", "a#0.1", "a#0.2", "a#1.0", "a#1.1", "a#0
 /// Some items, each a byte that chooses its name, one with its length, and so many bytes; what is
 /// left over is a value to set.
 pub fn split(data: &[u8]) {
-    let memory = Memory::default();
+    let mut items = BTreeMap::new();
     let mut rest = data;
     while let [name, len, following @ ..] = rest
         && let Some((item, following)) = following.split_at_checked(usize::from(*len))
         && let Some(name) = NAMES.get(usize::from(*name))
     {
-        memory.0.borrow_mut().insert((*name).to_owned(), item.to_vec());
+        items.insert((*name).to_owned(), item[..item.len().min(LIMIT)].to_vec());
         rest = following;
     }
-    let items = Split::new(memory, LIMIT, StoreKind::Keychain);
-    match items.get("a") {
-        Ok(_) | Err(Error::Store(StoreError { fault: StoreFault::Corrupt, .. })) => {}
-        Err(other) => panic!("{other:?}"),
-    }
+    let memory = Memory { items: items.into(), changes: Cell::new(usize::MAX) };
     let value = Secret::new(rest.to_vec());
+    let split = Split::new(memory.clone(), LIMIT, StoreKind::Keychain);
+    if let (Ok(Some(read)), Some([b'+', _, _, _, _, _, check @ ..])) =
+        (split.get("a"), memory.items.borrow().get("a").map(Vec::as_slice))
+    {
+        assert!(check.starts_with(digest(&SHA256, read.expose()).as_ref()));
+    }
+    for changes in 0..8 {
+        interrupted(&memory, &value, changes);
+    }
+    let items = Split::new(memory, LIMIT, StoreKind::Keychain);
     items.set("a", &value).expect("the value is set whatever was there");
     assert_eq!(items.get("a").expect("the value is read").as_ref(), Some(&value));
     assert_eq!(items.names().expect("names are listed"), ["a"]);
     items.delete("a").expect("the value is deleted");
     assert_eq!(items.get("a").expect("nothing is read"), None);
+}
+
+/// After so many changes nothing can be written any more: the old value is there, or the new one.
+fn interrupted(memory: &Memory, value: &Secret<Vec<u8>>, changes: usize) {
+    let split = |memory| Split::new(memory, LIMIT, StoreKind::Keychain);
+    let before = match split(memory.clone()).get("a") {
+        Ok(before) => before,
+        Err(Error::Store(StoreError { fault: StoreFault::Corrupt, .. })) => return,
+        Err(other) => panic!("{other:?}"),
+    };
+    memory.changes.set(changes);
+    let items = split(memory.clone());
+    memory.changes.set(usize::MAX);
+    let set = items.set("a", value);
+    let after = items.get("a").expect("what was there, or what was set");
+    match set {
+        Ok(()) => assert_eq!(after.as_ref(), Some(value)),
+        Err(_) => assert!(after == before || after.as_ref() == Some(value), "{changes}"),
+    }
 }

@@ -208,6 +208,7 @@ pub fn redaction(data: &[u8]) {
     let clean = redactor.scrub(&text);
     if secret.chars().count() >= 4 {
         assert!(!clean.split(GAP).any(|piece| piece.contains(&*secret)), "{clean}");
+        assert_eq!(redactor.scrub(&format!("\n{secret}\n")), "\n[redacted]\n");
         for escaped in disguises(&secret) {
             assert!(!redactor.scrub(&format!("{text} {escaped} {text}")).contains(&escaped));
         }
