@@ -16,9 +16,12 @@ mod exit_codes;
 mod grants;
 mod header;
 mod identity;
+#[cfg(target_os = "linux")]
+mod keychains;
 mod login;
 mod logout;
 mod model;
+mod presets;
 mod profile;
 mod properties;
 mod provider;
@@ -31,4 +34,5 @@ mod secrecy;
 mod secrets;
 mod show;
 mod store;
+mod store_command;
 mod wire;

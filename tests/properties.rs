@@ -73,7 +73,7 @@ impl World {
         Place {
             data_dir: self.data().to_owned(),
             timeout: Duration::from_secs(30),
-            may_prompt: false,
+            person: None,
             file_key: None,
             helper: None,
         }

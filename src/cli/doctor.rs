@@ -13,7 +13,7 @@ use crate::profile::layer::Layer;
 use crate::profile::load;
 use crate::profile::schema::SecretSource;
 use crate::session::index;
-use crate::store::{self, EntryName};
+use crate::store::{self, EntryName, Place};
 use crate::terms::StoreKind;
 use crate::wire::HttpRequest;
 
@@ -186,7 +186,8 @@ fn permissions(_: &Context) -> Vec<Finding> {
 
 /// The store that new tokens go to, and every store that is remembered to hold one.
 fn stores(context: &Context) -> Result<Vec<Finding>> {
-    let place = context.place()?;
+    // Who wants to know what is wrong must not have to unlock anything for it.
+    let place = Place { person: None, ..context.place()? };
     let mut findings = Vec::new();
     // For each store an entry that it is remembered to hold, so that a wrong key shows as well.
     let mut entries = BTreeMap::new();
@@ -201,7 +202,7 @@ fn stores(context: &Context) -> Result<Vec<Finding>> {
             )),
         }
     }
-    let preferred = if let Some(kind) = context.named_store()? {
+    let preferred = if let Some((kind, _)) = context.named_store()? {
         kind
     } else {
         let (kind, reason) = store::auto(&place);

@@ -97,7 +97,7 @@ impl Command {
         !matches!(self, Self::Doctor(_) | Self::Completions(_) | Self::Man(_))
     }
 
-    /// The command that makes the same token request once more.
+    /// The command that asks the same of the server and of the store once more.
     fn again(&self) -> String {
         let (words, identity) = match self {
             Self::Login(_) => ("login", None),
@@ -107,6 +107,7 @@ impl Command {
             Self::Curl(args) => ("header", args.identity.identity),
             Self::Exec(args) => ("header", args.identity.identity),
             Self::Refresh(args) => ("refresh", args.identity.identity),
+            Self::Logout(args) => ("logout", args.identity.identity),
             _ => ("refresh", None),
         };
         match identity {
@@ -128,7 +129,7 @@ impl Command {
             Self::Logout(args) => args.run(context),
             Self::Profile(args) => args.run(context),
             Self::Provider(args) => args.run(context),
-            Self::Store(args) => args.run(context),
+            Self::Store(args) => return args.run(context),
             Self::Doctor(args) => args.run(context),
             #[cfg(feature = "sandbox")]
             Self::Sandbox(args) => return args.run(context),

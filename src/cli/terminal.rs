@@ -12,6 +12,7 @@ use crate::escape::escape;
 use crate::http::Transport;
 use crate::report::Report;
 use crate::secret::Secret;
+use crate::store::Person;
 use crate::wire::{HttpRequest, HttpResponse};
 
 use super::args::When;
@@ -36,6 +37,13 @@ impl Terminal {
     pub(super) fn new(quiet: bool, verbose: u8, color: bool) -> Self {
         let spins = !quiet && verbose == 0 && io::stderr().is_terminal();
         Self { quiet, verbose, color, spins, told: Mutex::default() }
+    }
+
+    /// Who sits there, as the stores see them.
+    #[must_use]
+    pub(super) fn person(&self) -> Person {
+        let teller = Self { told: Mutex::default(), ..*self };
+        Person::new(move |message| teller.note(message))
     }
 
     /// A line that begins with a coloured word.

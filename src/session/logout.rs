@@ -11,7 +11,8 @@ use crate::terms::Identity;
 use crate::token::TokenSet;
 
 /// What makes an entry useless to whoever has no other key and no other program.
-const UNREADABLE: [StoreFault; 3] = [StoreFault::Corrupt, StoreFault::WrongKey, StoreFault::Newer];
+const UNREADABLE: [StoreFault; 4] =
+    [StoreFault::Corrupt, StoreFault::WrongKey, StoreFault::Newer, StoreFault::Ambiguous];
 
 impl Session<'_> {
     /// Forgets a slot, after revoking its tokens where the provider can and `at_server` asks for it;
@@ -76,9 +77,13 @@ impl Session<'_> {
             let revoked =
                 self.exchange.revoke(token, hint, endpoint, &self.profile.request, &credentials);
             match revoked {
-                // Some servers revoke refresh tokens alone, and the access token with them.
+                // Some servers revoke refresh tokens alone, and the access token with them; some
+                // then say of it that it is none.
                 Err(Error::Refused(refusal))
-                    if refusal.error.as_deref() == Some("unsupported_token_type") => {}
+                    if matches!(
+                        refusal.error.as_deref(),
+                        Some("unsupported_token_type" | "invalid_token")
+                    ) => {}
                 other => other?,
             }
         }
