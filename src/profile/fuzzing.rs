@@ -1,5 +1,7 @@
 //! What must hold of every text of a profile or of the settings.
 
+#![allow(clippy::missing_panics_doc, reason = "to panic is all that they do")]
+
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};

@@ -1,5 +1,7 @@
 //! What must hold of every record, whatever lies in a store.
 
+#![allow(clippy::missing_panics_doc, reason = "to panic is all that they do")]
+
 use super::record::Record;
 use crate::error::{Error, StoreError, StoreFault};
 use crate::secret::Secret;

@@ -1,5 +1,7 @@
 //! What must hold of sealed bytes and of split values, whatever lies in a store.
 
+#![allow(clippy::missing_panics_doc, reason = "to panic is all that they do")]
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 

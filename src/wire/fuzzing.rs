@@ -1,5 +1,7 @@
 //! What must hold of every answer, callback and JWT, whatever bytes they are made of.
 
+#![allow(clippy::missing_panics_doc, reason = "to panic is all that they do")]
+
 use std::borrow::Cow;
 
 use base64::Engine as _;
@@ -221,9 +223,8 @@ pub fn redaction(data: &[u8]) {
 
 /// A secret as servers may repeat it: as in a URL, in JSON and in HTML.
 fn disguises(secret: &str) -> [String; 3] {
-    [
-        secret.bytes().map(|byte| format!("%{byte:02x}")).collect(),
-        secret.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect(),
-        secret.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect(),
-    ]
+    let percent: Vec<_> = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let json: Vec<_> = secret.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+    let html: Vec<_> = secret.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect();
+    [percent.concat(), json.concat(), html.concat()]
 }
