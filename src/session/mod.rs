@@ -27,6 +27,8 @@ use crate::token::{Asked, MinTtl, TokenSet, UnixTime};
 use crate::wire::client_auth::ClientCredentials;
 
 mod answer;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod grants;
 pub mod index;
 pub mod inventory;

@@ -11,6 +11,8 @@ use crate::terms::StoreKind;
 
 pub mod command;
 pub mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod installation;
 pub mod kernel;
 pub mod keychain;
