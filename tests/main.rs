@@ -7,12 +7,15 @@ mod support;
 
 mod client_token;
 #[cfg(target_os = "linux")]
+mod corruption;
+#[cfg(target_os = "linux")]
 mod curl_gate;
 mod docs;
 mod doctor;
 mod environment;
 mod exec;
 mod exit_codes;
+mod formats;
 mod grants;
 mod header;
 mod identity;
