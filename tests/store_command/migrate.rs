@@ -105,7 +105,8 @@ fn what_can_not_be_moved_is_named_and_the_rest_moves_all_the_same() {
             let line = format!("error: the entry {entry} was not moved\ncaused by: ");
             assert!(outcome.stderr.contains(&line) && outcome.stderr.contains(why), "{outcome:#?}");
         }
-        let outcome = outcome.stderr_has("hint: see what can't be read");
+        let outcome =
+            outcome.stderr_has("hint: set it aside by fetching another: oauthctl client-token");
         outcome.stderr_has("Moved 1 entry from the file store to the keychain store.\n");
         assert_eq!(fs::read(&path).unwrap(), b"damaged");
         assert_session_lives(&test);
