@@ -38,6 +38,8 @@ pub enum Error {
         message: String,
         /// Whether the request may have reached the server all the same.
         sent: bool,
+        /// Whether it may be over in a moment, as where a server starts anew.
+        passing: bool,
         /// The transport's own word.
         source: Option<Source>,
     },
@@ -139,10 +141,46 @@ pub struct StoreError {
     pub fault: StoreFault,
     /// The store it happened in.
     pub store: crate::terms::StoreKind,
+    /// What must be mended.
+    pub about: About,
     /// What was tried and what came of it.
     pub message: String,
     /// The store's own word.
     pub source: Option<Source>,
+}
+
+impl StoreError {
+    /// A fault without a cause but itself, of the store as a whole.
+    pub fn new(
+        fault: StoreFault,
+        store: crate::terms::StoreKind,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { fault, store, about: About::Store, message: message.into(), source: None }
+    }
+
+    /// The same, where it is known what must be mended.
+    #[must_use]
+    pub fn about(self, about: About) -> Self {
+        Self { about, ..self }
+    }
+
+    /// The same, with the store's own word.
+    #[must_use]
+    pub fn because(self, source: impl Into<Source>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+}
+
+/// What a fault of a store is about, so that a hint can name what mends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// The store as a whole.
+    Store,
+    /// The entry of this name, such as `bindeo@user`, or what else is kept for it.
+    Entry(String),
+    /// A file or directory that many entries need, or that is in the way of one.
+    File(PathBuf),
 }
 
 /// What kind of fault a store has.
@@ -165,6 +203,8 @@ pub enum StoreFault {
     Newer,
     /// More than one entry answers to one name.
     Ambiguous,
+    /// An entry that is remembered is not there any more.
+    Missing,
     /// The token is remembered to be in this store, and not in the one that was named.
     Elsewhere(crate::terms::StoreKind),
     /// Anything else, such as a full disk.
@@ -202,6 +242,13 @@ impl Error {
             cause = inner.source();
         }
         text
+    }
+
+    /// Whether a store does not answer, whichever entry is wanted of it.
+    #[must_use]
+    pub fn is_of_the_store(&self) -> bool {
+        use StoreFault::{Absent, Locked, TimedOut};
+        matches!(self, Self::Store(error) if matches!(error.fault, Absent | Locked | TimedOut))
     }
 
     /// Whether the trouble is the server's or the way's to it, so that waiting may help.

@@ -7,6 +7,8 @@ mod support;
 
 mod client_token;
 #[cfg(target_os = "linux")]
+mod corruption;
+#[cfg(target_os = "linux")]
 mod curl_gate;
 mod docs;
 mod doctor;
@@ -15,9 +17,12 @@ mod exec;
 mod exit_codes;
 #[cfg(target_os = "linux")]
 mod fault_table;
+mod formats;
 mod grants;
 mod header;
 mod identity;
+#[cfg(target_os = "linux")]
+mod keychains;
 mod login;
 mod logout;
 mod model;
@@ -34,4 +39,5 @@ mod secrecy;
 mod secrets;
 mod show;
 mod store;
+mod store_command;
 mod wire;

@@ -1,5 +1,6 @@
 //! Renewal as its users have it: many processes, interrupted ones, failing disks, servers and keychains.
 
+mod clocks;
 mod crowd;
 mod disks;
 mod evidence;
@@ -11,6 +12,8 @@ mod mounts;
 mod moved;
 mod outage;
 mod readonly;
+mod retries;
+mod servers;
 mod steps;
 mod stopped;
 mod together;

@@ -1,11 +1,17 @@
 //! The edge where errors meet a person and a script: exit codes and hints, in one place.
 
-use crate::error::{ConfigError, Error, StoreError, StoreFault};
+use crate::error::{About, ConfigError, Error, StoreError, StoreFault};
 use crate::profile::check::PLACEHOLDERS;
 use crate::profile::load::ENV_PROFILE;
 use crate::terms::StoreKind;
 
 use super::terminal::Terminal;
+
+mod advice;
+mod mend;
+
+pub(super) use advice::advice;
+pub(super) use mend::move_away;
 
 /// `curl`, `exec` and `sandbox` failed themselves, before or around their child.
 pub(super) const WRAPPER: u8 = 125;
@@ -16,18 +22,22 @@ pub(super) const USAGE: u8 = 2;
 /// The exit code of an error.
 #[must_use]
 pub(super) fn code(error: &anyhow::Error) -> u8 {
-    match error.downcast_ref::<Error>() {
-        Some(Error::Usage(_)) => USAGE,
-        Some(Error::Config(_)) => 3,
-        Some(Error::LoginRequired { .. }) => 4,
-        Some(Error::Refused(_)) => 5,
-        Some(
-            Error::Network { .. }
-            | Error::Unavailable { .. }
-            | Error::BadAnswer(_)
-            | Error::Busy(_),
-        ) => 6,
-        Some(Error::Store(_)) => 7,
+    error.downcast_ref().map_or(1, code_of)
+}
+
+/// The exit code of an error that needs no more words.
+#[must_use]
+pub(super) fn code_of(error: &Error) -> u8 {
+    match error {
+        Error::Usage(_) => USAGE,
+        Error::Config(_) => 3,
+        Error::LoginRequired { .. } => 4,
+        Error::Refused(_) => 5,
+        Error::Network { .. }
+        | Error::Unavailable { .. }
+        | Error::BadAnswer(_)
+        | Error::Busy(_) => 6,
+        Error::Store(_) => 7,
         _ => 1,
     }
 }
@@ -44,7 +54,7 @@ pub(super) fn tell(terminal: &Terminal, error: &anyhow::Error, profile: Option<&
 }
 
 /// What to do next: a command that can be run, where there is one.
-fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
+pub(super) fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
     let name = profile.unwrap_or("NAME");
     Some(match error {
         Error::Config(ConfigError { missing: Some(key), .. }) => missing(key, name),
@@ -68,7 +78,7 @@ fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
         Error::Network { .. } | Error::Unavailable { .. } => {
             format!("oauthctl doctor --profile {name}")
         }
-        Error::Store(error) => store_hint(error, name),
+        Error::Store(error) => store_hint(error, name, again),
         _ => return None,
     })
 }
@@ -87,31 +97,45 @@ fn missing(key: &str, profile: &str) -> String {
     }
 }
 
-fn store_hint(error: &StoreError, name: &str) -> String {
-    match (error.fault, error.store) {
-        (StoreFault::Elsewhere(kept), StoreKind::None) => {
+fn store_hint(error: &StoreError, name: &str, again: &str) -> String {
+    match (error.fault, error.store, &error.about) {
+        (StoreFault::Elsewhere(kept), StoreKind::None, _) => {
             format!(
                 "name the store that holds it, --store {kept}, or move it first with: oauthctl store migrate"
             )
         }
-        (StoreFault::Elsewhere(kept), named) => format!("oauthctl store migrate {kept} {named}"),
-        (StoreFault::Locked, _) => {
-            "unlock the keychain, or run the command in a terminal where it can be unlocked"
-                .to_owned()
+        (StoreFault::Elsewhere(kept), named, _) => format!("oauthctl store migrate {kept} {named}"),
+        (StoreFault::Locked, StoreKind::Keychain, _) => {
+            format!(
+                "unlock the keychain, or do so when asked at a terminal: oauthctl {again} --profile {name}"
+            )
         }
-        (StoreFault::Absent, StoreKind::Keychain) => {
+        (_, _, About::File(path)) => mend::file(error.fault, path),
+        (StoreFault::Denied, StoreKind::Keychain, _) => {
+            format!(
+                "where the keychain's prompt can be seen, answer it after: oauthctl {again} --profile {name}"
+            )
+        }
+        (StoreFault::TimedOut, StoreKind::Keychain, _) => {
+            "unlock or restart the keychain, and see whether it answers: oauthctl doctor".to_owned()
+        }
+        (StoreFault::Ambiguous, StoreKind::Keychain, _) => {
+            format!(
+                "remove the items that aren't oauthctl's, or log in again after: oauthctl logout --local --profile {name}"
+            )
+        }
+        (StoreFault::Absent, StoreKind::Keychain, _) => {
             "where no keychain runs, keep tokens in an encrypted file: oauthctl login --store file"
                 .to_owned()
         }
-        (StoreFault::WrongKey, _) => {
-            format!(
-                "check OAUTHCTL_FILE_KEY; where the key is lost, log in again after: oauthctl logout --local --profile {name}"
-            )
-        }
-        (StoreFault::Newer, _) => {
-            format!(
-                "use the newer oauthctl, or log in again after: oauthctl logout --local --profile {name}"
-            )
+        (
+            fault @ (StoreFault::Corrupt | StoreFault::Newer | StoreFault::WrongKey),
+            store,
+            About::Entry(entry),
+        ) => mend::entry(fault, store, entry, again),
+        (StoreFault::Corrupt | StoreFault::Ambiguous | StoreFault::Missing, ..) => {
+            "see what can't be read, and what to do about it, with: oauthctl store verify"
+                .to_owned()
         }
         _ => "oauthctl doctor".to_owned(),
     }

@@ -250,11 +250,15 @@ impl<T: Transport> Transport for Guarded<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.deadline.begins_anew();
+        let timeout = self.deadline.within(timeout);
+        // It need not have been sent where there is no time left for it.
+        if timeout.after.is_zero() {
+            return Err(Error::Timeout(timeout.reason));
+        }
         if let Some(progress) = &self.progress {
             progress.reach(Phase::Sent);
         }
-        self.deadline.begins_anew();
-        let timeout = self.deadline.within(timeout);
         self.inner.transmit_output(amount, timeout)
     }
 

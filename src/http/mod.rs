@@ -32,16 +32,38 @@ pub trait Transport {
     /// An answer of any status is `Ok`; redirects are never followed.
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse>;
 
-    /// As [`Transport::send`], for whoever can do without: it doesn't wait long for a connection.
+    /// As [`Transport::send`], in the time that is left.
+    fn send_within(&self, request: &HttpRequest, limits: Limits) -> Result<HttpResponse>;
+}
+
+/// How much time a request has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From the look-up of the name to the last byte of the answer.
+    pub whole: Duration,
+    /// For the look-up, and for the connection, where they have less: nothing is sent by then.
+    pub connect: Option<Duration>,
+}
+
+impl Limits {
+    /// The longest that a look-up or a connection may take for whoever can do without an answer.
+    const HURRIED: Duration = Duration::from_secs(3);
+
+    /// For whoever can do without an answer: no long wait for a connection.
     ///
-    /// Only for that, since nothing has been sent by then. An answer is waited for as ever.
-    fn send_hurried(&self, request: &HttpRequest) -> Result<HttpResponse> {
-        self.send(request)
+    /// Only for that. Once the request is out, its answer is waited for as ever.
+    #[must_use]
+    pub const fn hurried(self) -> Self {
+        Self { connect: Some(Self::HURRIED), ..self }
     }
 }
 
 impl<F: Fn(&HttpRequest) -> Result<HttpResponse>> Transport for F {
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
+        self(request)
+    }
+
+    fn send_within(&self, request: &HttpRequest, _: Limits) -> Result<HttpResponse> {
         self(request)
     }
 }
@@ -54,9 +76,6 @@ const LONGEST_HEAD: usize = 32 * 1024;
 
 /// No deadline is later: an `Instant` has an end.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// The longest that a look-up or a connection may take for whoever can do without an answer.
-const HURRIED: Duration = Duration::from_secs(3);
 
 const USER_AGENT: &str = concat!("oauthctl/", env!("CARGO_PKG_VERSION"));
 
@@ -72,9 +91,9 @@ pub struct UreqTransport<'a> {
 }
 
 impl<'a> UreqTransport<'a> {
-    /// Gives each request `timeout` from the look-up of the name to the last byte of the answer,
-    /// trusts the certificates of `ca_file` besides the system's, and takes the proxy and
-    /// `SSL_CERT_FILE` from the environment.
+    /// Gives a request `timeout` from the look-up of the name to the last byte of the answer, all of
+    /// its tries together, trusts the certificates of `ca_file` besides the system's, and takes the
+    /// proxy and `SSL_CERT_FILE` from the environment.
     #[must_use]
     pub const fn new(timeout: Duration, ca_file: Option<PathBuf>, env: &'a Env) -> Self {
         Self { timeout, ca_file, env, roots: OnceCell::new() }
@@ -95,33 +114,23 @@ impl<'a> UreqTransport<'a> {
 
 impl Transport for UreqTransport<'_> {
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
-        self.send_within(request, None)
+        self.send_within(request, Limits { whole: self.timeout, connect: None })
     }
 
-    fn send_hurried(&self, request: &HttpRequest) -> Result<HttpResponse> {
-        self.send_within(request, Some(HURRIED))
-    }
-}
-
-impl UreqTransport<'_> {
-    fn send_within(
-        &self,
-        request: &HttpRequest,
-        connect: Option<Duration>,
-    ) -> Result<HttpResponse> {
+    fn send_within(&self, request: &HttpRequest, limits: Limits) -> Result<HttpResponse> {
         check(request)?;
         let proxy = proxy::choose(&request.endpoint, self.env)?;
-        let deadline = Deadline::after(self.timeout.min(LONGEST_TIMEOUT));
+        let deadline = Deadline::after(limits.whole.min(LONGEST_TIMEOUT));
+        let explain = |failure: Failure| failure.explain(self.timeout, limits.connect);
         let (last, others) = self.roots(request)?.split_last().expect("there are always roots");
         for roots in others {
-            match attempt(request, proxy.clone(), roots.clone(), deadline, connect) {
+            match attempt(request, proxy.clone(), roots.clone(), deadline, limits.connect) {
                 // Nothing has left yet: somebody else may vouch for the server.
                 Err(failure) if failure.is_untrusted() => {}
-                result => return result.map_err(|failure| failure.explain(self.timeout)),
+                result => return result.map_err(explain),
             }
         }
-        attempt(request, proxy, last.clone(), deadline, connect)
-            .map_err(|failure| failure.explain(self.timeout))
+        attempt(request, proxy, last.clone(), deadline, limits.connect).map_err(explain)
     }
 }
 

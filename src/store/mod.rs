@@ -1,6 +1,8 @@
 //! Where secrets rest: one small trait, and the stores that implement it.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result, Source, StoreError, StoreFault};
@@ -8,10 +10,14 @@ use crate::secret::Secret;
 use crate::terms::StoreKind;
 
 pub mod command;
+pub(crate) mod disk;
 pub mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod installation;
 pub mod kernel;
 pub mod keychain;
+pub(crate) mod line;
 pub(crate) mod seal;
 pub mod split;
 
@@ -39,6 +45,12 @@ pub trait Store {
 
     /// The names of all entries of this DATA directory, in any order; nothing secret.
     fn names(&self) -> Result<Vec<EntryName>>;
+
+    /// Moves an entry that can't be read out of the way, and tells where it is now; `None` where the
+    /// store has no such place, so that the next [`Store::set`] replaces it.
+    fn set_aside(&self, _: &EntryName) -> Result<Option<PathBuf>> {
+        Ok(None)
+    }
 }
 
 /// The name of an entry, such as `bindeo@user`; fit for a file name on every platform.
@@ -52,10 +64,18 @@ impl EntryName {
         Self(format!("{profile}@{part}"))
     }
 
-    /// The name that this text is, if it is one.
+    /// The name that this text is, if it is one: others may make files and items of any name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        text.split_once('@').map(|(profile, part)| Self::new(profile, part))
+        let fit = |byte: u8| byte.is_ascii_alphanumeric() || b"@._-".contains(&byte);
+        let (profile, part) = text.split_once('@').filter(|_| text.bytes().all(fit))?;
+        Some(Self::new(profile, part))
+    }
+
+    /// What of the profile the entry holds.
+    #[must_use]
+    pub fn part(&self) -> &str {
+        self.0.split_once('@').map_or("", |(_, part)| part)
     }
 
     /// The profile that the entry belongs to.
@@ -76,14 +96,47 @@ impl EntryName {
 pub struct Place {
     /// The directory of this program's data.
     pub data_dir: PathBuf,
-    /// The longest that one call may take.
+    /// The longest that one call may take, but for the time that a person takes of it.
     pub timeout: Duration,
-    /// Whether a person is there, who may be asked to unlock a keychain.
-    pub may_prompt: bool,
+    /// Who may be asked to unlock a store; nobody where no person is there, or wants to be asked.
+    pub person: Option<Person>,
     /// The key of the file store, where the environment gives it (base64 of 32 bytes).
     pub file_key: Option<Secret>,
     /// The external helper of the command store and its arguments, where one is configured.
     pub helper: Option<Vec<String>>,
+}
+
+impl Place {
+    /// The longest that a call may take in which a person is asked: a timeout is for programs.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.person.as_ref().map_or(self.timeout, |person| self.timeout.max(person.patience))
+    }
+}
+
+/// Somebody who can unlock a store.
+#[derive(Clone)]
+pub struct Person {
+    /// The longest that a call waits for them; 60 s unless set.
+    pub patience: Duration,
+    tell: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Person {
+    /// Somebody who hears what `tell` is called with: that something waits for them.
+    pub fn new(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { patience: Duration::from_secs(60), tell: Arc::new(tell) }
+    }
+
+    fn tell(&self, message: &str) {
+        (self.tell)(message);
+    }
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Person").field("patience", &self.patience).finish_non_exhaustive()
+    }
 }
 
 /// Opens the store of this kind; nothing is touched before it is used.
@@ -144,5 +197,5 @@ fn fault(
     message: impl Into<String>,
     source: Option<Source>,
 ) -> Error {
-    StoreError { fault, store, message: message.into(), source }.into()
+    StoreError { source, ..StoreError::new(fault, store, message) }.into()
 }

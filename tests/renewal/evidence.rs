@@ -108,7 +108,7 @@ pub fn record(test: &Test) -> Vec<u8> {
     let place = Place {
         data_dir: test.data(),
         timeout: Duration::from_secs(30),
-        may_prompt: false,
+        person: None,
         file_key: None,
         helper: None,
     };

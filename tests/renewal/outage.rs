@@ -50,7 +50,9 @@ fn a_token_that_lives_does_not_wait_long_for_a_network_that_swallows_everything(
     let _queue: Vec<_> = std::iter::from_fn(|| connect().ok()).take(5000).collect();
     // Longer than any test may take.
     let due = test.words(&format!("token {DUE} --timeout 1h")).run().success();
-    due.stdout_is(&token).stderr_has("serves on");
+    due.stdout_is(&token)
+        .stderr_has("serves on")
+        .stderr_has("timed out after 3s, while connecting");
     test.words("refresh --timeout 1s").run().fails_with(6).stderr_has("timed out");
 }
 

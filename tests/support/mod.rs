@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 pub mod child;
 mod files;
+pub mod gateway;
 #[cfg(target_os = "linux")]
 pub mod keyring;
 mod outcome;
@@ -22,6 +23,7 @@ mod started;
 mod terminal;
 mod tests;
 
+pub use files::write_private;
 pub use outcome::Outcome;
 pub use run::Run;
 #[cfg(unix)]
