@@ -119,7 +119,9 @@ fn interrupted(memory: &Memory, value: &Secret<Vec<u8>>, changes: usize) {
     let split = |memory| Split::new(memory, LIMIT, StoreKind::Keychain);
     let before = match split(memory.clone()).get("a") {
         Ok(before) => before,
-        Err(Error::Store(StoreError { fault: StoreFault::Corrupt, .. })) => return,
+        Err(Error::Store(StoreError {
+            fault: StoreFault::Corrupt | StoreFault::Newer, ..
+        })) => return,
         Err(other) => panic!("{other:?}"),
     };
     memory.changes.set(changes);
