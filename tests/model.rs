@@ -1,10 +1,13 @@
 //! The protocol of renewal, checked as a model: every order of the steps of up to three processes, with
-//! kills, failing disks and lost answers in between. `oauthctl::session` follows it step by step.
+//! kills, failing disks and lost answers in between. What is decided at a step is decided by the very
+//! functions of `oauthctl::session::protocol` that the program calls; the order of the steps is its own.
 //!
 //! Each step is atomic; what a file system reorders is not modelled. A variant of the protocol that
 //! lacks one of its parts must be found out: else the model would prove nothing.
 
 use std::collections::HashSet;
+
+use oauthctl::session::protocol::{self, Generations, Removal};
 
 use Kind::{Login, Logout, Renew};
 
@@ -17,10 +20,17 @@ struct Protocol {
     generations: bool,
     /// Whether a logout begins with its tombstone, and ends with the record.
     tombstone_first: bool,
+    /// Whether a refresh token that may be spent waits until there is nothing left to lose.
+    patience: bool,
 }
 
-const WHOLE: Protocol =
-    Protocol { journal: true, lock: true, generations: true, tombstone_first: true };
+const WHOLE: Protocol = Protocol {
+    journal: true,
+    lock: true,
+    generations: true,
+    tombstone_first: true,
+    patience: true,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
@@ -34,7 +44,7 @@ enum Kind {
 type RefreshToken = (u8, u8);
 
 /// What a store keeps: a generation, and its refresh token.
-type Record = (u8, RefreshToken);
+type Record = (u64, RefreshToken);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Journal {
@@ -53,8 +63,8 @@ enum Step {
     Replay(Record),
     ClearReplayed,
     Reread,
-    Intent(u8),
-    Send(u8),
+    Intent(u64),
+    Send(u64),
     Got(Record),
     Store {
         record: Record,
@@ -62,7 +72,7 @@ enum Step {
     },
     Clean,
     /// The first, second or third removal of a logout, up to this generation.
-    Remove(usize, u8),
+    Remove(usize, u64),
     Unlock,
     Ended,
 }
@@ -71,9 +81,9 @@ enum Step {
 struct Process {
     kind: Kind,
     step: Step,
-    seen: u8,
+    seen: u64,
     /// What it had seen when the server granted it a renewal.
-    asked_after: Option<u8>,
+    asked_after: Option<u64>,
 }
 
 /// Faults that can still happen.
@@ -94,14 +104,26 @@ struct World {
     log_ins: u8,
     store: Option<Record>,
     journal: Journal,
-    tombstone: u8,
+    tombstone: u64,
     lock: Option<usize>,
     processes: Vec<Process>,
     faults: Faults,
     /// The log-in that the user should have.
     session: Option<u8>,
+    /// Whether the stored access token still lives.
+    lives: bool,
+    /// The server has ended an access token that lived, since it saw a refresh token twice.
+    burned: bool,
     /// A loss has happened that no client can prevent.
     excused: bool,
+}
+
+impl World {
+    /// A store takes a record, whose access token is a new one.
+    fn keep(&mut self, record: Record) {
+        self.store = Some(record);
+        self.lives = true;
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,6 +131,7 @@ enum Violation {
     Lost,
     Resurrected,
     AskedTwice,
+    Burned,
 }
 
 impl Protocol {
@@ -131,7 +154,7 @@ impl Protocol {
             Step::Recover => next.go(self.recover(world), |_| ()),
             Step::Replay(record) => {
                 next.go(Step::ClearReplayed, |w| {
-                    w.store = Some(record);
+                    w.keep(record);
                     // It is no newer than what this process could have read.
                     w.processes[i].seen = record.0;
                 });
@@ -160,7 +183,7 @@ impl Protocol {
                 next.fail(|f| &mut f.journal, Step::Store { record, journaled: false }, |_| ());
             }
             Step::Store { record, journaled } => {
-                next.go(Step::Clean, |w| w.store = Some(record));
+                next.go(Step::Clean, |w| w.keep(record));
                 // Without a journal at all, a failing store is no excuse.
                 next.fail_to_store(Step::Unlock, record, self.journal && !journaled);
             }
@@ -172,11 +195,16 @@ impl Protocol {
         next.worlds
     }
 
+    fn generations(world: &World) -> Generations {
+        Generations { record: world.store.map_or(0, |record| record.0), tombstone: world.tombstone }
+    }
+
     /// RECOVER: what the journal makes of it.
     fn recover(self, world: &World) -> Step {
-        let newest = world.store.map_or(0, |record| record.0).max(world.tombstone);
         match world.journal {
-            Journal::Answer(record) if !self.generations || record.0 > newest => {
+            Journal::Answer(record)
+                if !self.generations || Self::generations(world).lacks(record.0) =>
+            {
                 Step::Replay(record)
             }
             Journal::Answer(_) => Step::ClearReplayed,
@@ -186,39 +214,43 @@ impl Protocol {
 
     /// The record, unless it was logged out.
     fn usable(self, world: &World) -> Option<Record> {
-        world.store.filter(|record| !self.generations || record.0 > world.tombstone)
+        world.store.filter(|_| !self.generations || Self::generations(world).is_session())
     }
 
     /// RE-READ: what there is to do.
     fn reread(self, next: &mut Next<'_>) {
         let (world, process) = (next.world, &next.world.processes[next.i]);
         let usable = self.usable(world);
-        let newest = world.store.map_or(0, |record| record.0).max(world.tombstone);
+        let generations = Self::generations(world);
         match (process.kind, usable) {
             (Renew, None) => next.go(Step::Unlock, |_| ()),
-            (Renew, Some(record)) if self.generations && record.0 > process.seen => {
+            (Renew, Some(_)) if self.generations && generations.is_newer_than(process.seen) => {
                 next.go(Step::Unlock, |_| ());
             }
             (Renew, Some(_)) => {
-                next.go(Step::Intent(newest + 1), |_| ());
-                // A token that lives serves on, rather than spending a refresh token twice.
-                if world.journal == Journal::Unanswered {
-                    next.go(Step::Unlock, |_| ());
+                let unanswered = world.journal == Journal::Unanswered;
+                // The model has no clock: a token that lives may end at any time.
+                for lives in [world.lives, false] {
+                    let step = match protocol::next(unanswered && self.patience, lives) {
+                        protocol::Next::Ask => Step::Intent(generations.next()),
+                        protocol::Next::Serve => Step::Unlock,
+                    };
+                    next.go(step, |w| w.lives = lives);
                 }
             }
-            (Login, _) => next.go(Step::Intent(newest + 1), |_| ()),
+            (Login, _) => next.go(Step::Intent(generations.next()), |_| ()),
             (Logout, _) => {
                 let kept = match world.journal {
                     Journal::Answer(record) => record.0,
                     Journal::Nothing | Journal::Unanswered => 0,
                 };
-                next.go(Step::Remove(0, newest.max(kept)), |_| ());
+                next.go(Step::Remove(0, generations.newest().max(kept)), |_| ());
             }
         }
     }
 
     /// SEND: the server's part, and its answer.
-    fn send(next: &mut Next<'_>, generation: u8) {
+    fn send(next: &mut Next<'_>, generation: u64) {
         let (world, i) = (next.world, next.i);
         if world.processes[i].kind == Login {
             let log_in = world.log_ins + 1;
@@ -248,20 +280,27 @@ impl Protocol {
         } else {
             // What was spent before and comes again is taken for stolen.
             let stolen = world.server.is_some_and(|current| current.0 == spent.0);
-            next.go(Step::Unlock, |w| w.server = w.server.filter(|_| !stolen));
+            next.go(Step::Unlock, |w| {
+                w.server = w.server.filter(|_| !stolen);
+                w.burned |= stolen && w.lives;
+            });
         }
     }
 
-    fn remove(self, next: &mut Next<'_>, n: usize, generation: u8) {
+    fn remove(self, next: &mut Next<'_>, n: usize, generation: u64) {
         let step = if n == 2 { Step::Unlock } else { Step::Remove(n + 1, generation) };
-        let order = if self.tombstone_first { [0, 1, 2] } else { [2, 1, 3] };
+        let mut order = protocol::LOGOUT.map(Some);
+        if !self.tombstone_first {
+            order.reverse();
+            order[2] = None;
+        }
         next.go(step, |w| {
             w.session = None;
             match order[n] {
-                0 => w.tombstone = generation,
-                1 => w.journal = Journal::Nothing,
-                2 => w.store = None,
-                _ => {}
+                Some(Removal::Tombstone) => w.tombstone = generation,
+                Some(Removal::Journal) => w.journal = Journal::Nothing,
+                Some(Removal::Record) => w.store = None,
+                None => {}
             }
         });
     }
@@ -273,9 +312,10 @@ impl Protocol {
             last.store = Some(record);
         }
         let token = self.usable(&last).map(|record| record.1);
-        let asked: Vec<u8> = world.processes.iter().filter_map(|p| p.asked_after).collect();
+        let asked: Vec<u64> = world.processes.iter().filter_map(|p| p.asked_after).collect();
         let twice = asked.iter().collect::<HashSet<_>>().len() < asked.len();
         match world.session {
+            _ if world.burned => Some(Violation::Burned),
             _ if twice && world.faults == faults => Some(Violation::AskedTwice),
             None if token.is_some() => Some(Violation::Resurrected),
             Some(_) if !world.excused && (world.server.is_none() || token != world.server) => {
@@ -305,6 +345,8 @@ impl Protocol {
             processes: kinds.iter().map(process).collect(),
             faults,
             session: Some(1),
+            lives: true,
+            burned: false,
             excused: false,
         };
         let (mut known, mut found) = (HashSet::from([begin.clone()]), HashSet::new());
@@ -355,7 +397,7 @@ impl Next<'_> {
 
     fn fail_to_store(&mut self, step: Step, record: Record, excused: bool) {
         self.fail(|f| &mut f.store, step, |world| world.excused |= excused);
-        self.fail(|f| &mut f.echo, step, |world| world.store = Some(record));
+        self.fail(|f| &mut f.echo, step, |world| world.keep(record));
     }
 
     /// A kill: the lock is released by death, and what was only in memory is gone.
@@ -420,4 +462,10 @@ fn without_generations_all_ask_and_what_was_logged_out_comes_back() {
 fn a_logout_that_begins_with_the_record_can_be_undone_by_the_journal() {
     let found = violations(Protocol { tombstone_first: false, ..WHOLE }, &TOGETHER[3..4]);
     assert!(found.contains(&Violation::Resurrected), "{found:?}");
+}
+
+#[test]
+fn a_refresh_token_that_may_be_spent_takes_a_living_token_with_it() {
+    let found = violations(Protocol { patience: false, ..WHOLE }, &TOGETHER[..1]);
+    assert_eq!(found, HashSet::from([Violation::Burned]));
 }

@@ -13,6 +13,7 @@ use crate::profile::layer::Layer;
 use crate::profile::load;
 use crate::profile::schema::SecretSource;
 use crate::session::index;
+use crate::session::vault::Vault;
 use crate::store::{self, EntryName, Place};
 use crate::terms::StoreKind;
 use crate::wire::HttpRequest;
@@ -202,11 +203,11 @@ fn stores(context: &Context) -> Result<Vec<Finding>> {
             )),
         }
     }
-    let preferred = if let Some(kind) = context.named_store()? {
+    let preferred = if let Some((kind, _)) = context.named_store()? {
         kind
     } else {
-        let (kind, reason) = store::auto(&place);
-        if let Some(reason) = reason {
+        let (kind, reason) = Vault::new(place.clone(), None, &context.terminal).automatic();
+        if let Some(reason) = reason.filter(|_| kind != StoreKind::Keychain) {
             findings.push(Finding::warning(
                 "store",
                 format!("no keychain can be used: {reason}"),

@@ -1,10 +1,15 @@
 //! The edge where errors meet a person and a script: exit codes and hints, in one place.
 
 use crate::error::{ConfigError, Error, StoreError, StoreFault};
+use crate::profile::check::PLACEHOLDERS;
 use crate::profile::load::ENV_PROFILE;
 use crate::terms::StoreKind;
 
 use super::terminal::Terminal;
+
+mod advice;
+
+pub(super) use advice::advice;
 
 /// `curl`, `exec` and `sandbox` failed themselves, before or around their child.
 pub(super) const WRAPPER: u8 = 125;
@@ -15,18 +20,22 @@ pub(super) const USAGE: u8 = 2;
 /// The exit code of an error.
 #[must_use]
 pub(super) fn code(error: &anyhow::Error) -> u8 {
-    match error.downcast_ref::<Error>() {
-        Some(Error::Usage(_)) => USAGE,
-        Some(Error::Config(_)) => 3,
-        Some(Error::LoginRequired { .. }) => 4,
-        Some(Error::Refused(_)) => 5,
-        Some(
-            Error::Network { .. }
-            | Error::Unavailable { .. }
-            | Error::BadAnswer(_)
-            | Error::Busy(_),
-        ) => 6,
-        Some(Error::Store(_)) => 7,
+    error.downcast_ref().map_or(1, code_of)
+}
+
+/// The exit code of an error that needs no more words.
+#[must_use]
+pub(super) fn code_of(error: &Error) -> u8 {
+    match error {
+        Error::Usage(_) => USAGE,
+        Error::Config(_) => 3,
+        Error::LoginRequired { .. } => 4,
+        Error::Refused(_) => 5,
+        Error::Network { .. }
+        | Error::Unavailable { .. }
+        | Error::BadAnswer(_)
+        | Error::Busy(_) => 6,
+        Error::Store(_) => 7,
         _ => 1,
     }
 }
@@ -77,6 +86,9 @@ fn missing(key: &str, profile: &str) -> String {
     match key {
         "profile" => "list what there is with: oauthctl profile list; make one with: oauthctl profile add NAME --provider PROVIDER".to_owned(),
         "password" => "give it in OAUTHCTL_PASSWORD, or with: oauthctl login --password-stdin".to_owned(),
+        _ if profile == ENV_PROFILE && PLACEHOLDERS.contains(&key) => {
+            format!("a profile says that: oauthctl profile add NAME --provider PROVIDER --set {key}=VALUE")
+        }
         _ if profile == ENV_PROFILE => format!("set OAUTHCTL_{}", key.to_ascii_uppercase()),
         "client_secret" => format!("oauthctl profile set {profile} client_secret --stdin"),
         _ => format!("oauthctl profile set {profile} {key} VALUE"),
@@ -118,8 +130,12 @@ fn store_hint(error: &StoreError, name: &str, again: &str) -> String {
         }
         (StoreFault::WrongKey, _) => {
             format!(
-                "check OAUTHCTL_FILE_KEY; where the key is lost, log in again after: oauthctl logout --local --profile {name}"
+                "check OAUTHCTL_FILE_KEY; see which entries can be read with: oauthctl store verify; where the key is lost, log in again after: oauthctl logout --local --profile {name}"
             )
+        }
+        (StoreFault::Corrupt | StoreFault::Ambiguous | StoreFault::Missing, _) => {
+            "see what can't be read, and what to do about it, with: oauthctl store verify"
+                .to_owned()
         }
         (StoreFault::Newer, _) => {
             format!(

@@ -27,6 +27,7 @@ mod login;
 mod logout;
 mod man;
 mod names;
+mod pace;
 mod profile;
 mod provider;
 mod refresh;
@@ -129,7 +130,7 @@ impl Command {
             Self::Logout(args) => args.run(context),
             Self::Profile(args) => args.run(context),
             Self::Provider(args) => args.run(context),
-            Self::Store(args) => args.run(context),
+            Self::Store(args) => return args.run(context),
             Self::Doctor(args) => args.run(context),
             #[cfg(feature = "sandbox")]
             Self::Sandbox(args) => return args.run(context),

@@ -35,7 +35,7 @@ impl Session<'_> {
         };
         let request = TokenRequest::refresh_token(refresh_token.clone(), &[]);
         let intent = Intent {
-            generation: held.newest().saturating_add(1),
+            generation: held.generations().next(),
             grant_type: tokens.grant_type,
             asked: tokens.asked,
             scope: tokens.scope,
@@ -59,7 +59,7 @@ impl Session<'_> {
             None => self.new_held(slot)?,
         };
         let (tokens, generation) =
-            (self.fetch(Effort::of_renewal(lives))?, held.newest().saturating_add(1));
+            (self.fetch(Effort::of_renewal(lives))?, held.generations().next());
         held.record = Record { generation, tokens: Some(tokens), ..held.record };
         if let Err(error) = self.write(slot, &held) {
             self.warn_unstored(&error, "the next run asks for another");

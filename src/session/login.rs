@@ -105,7 +105,7 @@ impl Session<'_> {
             None => None,
         };
         let tombstone = entry.as_ref().map_or(0, |entry| entry.tombstone);
-        let newest = present.as_ref().map_or(0, Held::newest);
+        let newest = present.as_ref().map_or(0, |held| held.generations().newest());
         let newest = entry.map_or(newest, |entry| newest.max(entry.generation)).max(tombstone);
         let record = match present {
             Some(held) if !moves => held.record,
@@ -165,7 +165,7 @@ impl Session<'_> {
     fn spend(&self, slot: &Slot, login: &Login) -> Result<Obtained> {
         let entry = index::read(self.vault.data_dir(), &slot.name())?;
         let held = self.prepare(slot)?;
-        let intent = self.intent(slot, login, held.newest().saturating_add(1));
+        let intent = self.intent(slot, login, held.generations().next());
         let granted = self.exchange_journaled(slot, held, &intent, &login.request, Effort::Once)?;
         self.leave(slot, entry.map(|entry| entry.store), granted.store);
         self.note_login(slot);

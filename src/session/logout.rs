@@ -2,6 +2,7 @@
 
 use super::index::{self, IndexEntry};
 use super::journal;
+use super::protocol::{self, Removal};
 use super::recover::Recovered;
 use super::slot::Slot;
 use super::{Held, Session, has_fault};
@@ -35,16 +36,22 @@ impl Session<'_> {
             Err(error) => return Err(error),
         };
         let Some(entry) = index::read(self.vault.data_dir(), &name)? else { return Ok(false) };
-        let newest =
-            held.as_ref().map_or(0, Held::newest).max(entry.generation).max(entry.tombstone);
+        let newest = held.as_ref().map_or(0, |held| held.generations().newest());
+        let newest = newest.max(entry.generation).max(entry.tombstone);
         let tokens = held.as_ref().and_then(Held::tokens);
         let revoked = tokens
             .filter(|_| at_server)
             .map_or(Ok(()), |tokens| self.revoke(slot.identity, tokens));
-        let tombstone = IndexEntry::new(entry.store, newest, newest, None);
-        index::write(self.vault.data_dir(), &name, &tombstone)?;
-        journal::remove(&self.journal_path(slot))?;
-        self.vault.open(entry.store)?.delete(&name)?;
+        for removal in protocol::LOGOUT {
+            match removal {
+                Removal::Tombstone => {
+                    let line = IndexEntry::new(entry.store, newest, newest, None);
+                    index::write(self.vault.data_dir(), &name, &line)?;
+                }
+                Removal::Journal => journal::remove(&self.journal_path(slot))?,
+                Removal::Record => self.vault.open(entry.store)?.delete(&name)?,
+            }
+        }
         // A machine's slot has no journal that could bring its token back.
         if slot.identity == Identity::Client {
             index::remove(self.vault.data_dir(), &name)?;
@@ -63,16 +70,22 @@ impl Session<'_> {
             return Ok(());
         }
         let credentials = self.credentials()?;
+        // Both within one time-out: others wait for the lock.
+        let end = self.exchange.pace.now().saturating_add(self.timeout);
         let refresh_token = tokens.refresh_token.as_ref().map(|token| (token, "refresh_token"));
         for (token, hint) in
             refresh_token.into_iter().chain([(&tokens.access_token, "access_token")])
         {
-            let revoked =
-                self.exchange.revoke(token, hint, endpoint, &self.profile.request, &credentials);
+            let dialect = &self.profile.request;
+            let revoked = self.exchange.revoke(token, hint, endpoint, dialect, &credentials, end);
             match revoked {
-                // Some servers revoke refresh tokens alone, and the access token with them.
+                // Some servers revoke refresh tokens alone, and the access token with them; some
+                // then say of it that it is none.
                 Err(Error::Refused(refusal))
-                    if refusal.error.as_deref() == Some("unsupported_token_type") => {}
+                    if matches!(
+                        refusal.error.as_deref(),
+                        Some("unsupported_token_type" | "invalid_token")
+                    ) => {}
                 other => other?,
             }
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use self::index::{IndexEntry, IndexToken};
 use self::lock::{Attempt, Lock};
+use self::protocol::Generations;
 use self::record::Record;
 use self::slot::Slot;
 use self::vault::Vault;
@@ -28,11 +29,14 @@ use crate::wire::client_auth::ClientCredentials;
 mod answer;
 mod grants;
 pub mod index;
+pub mod inventory;
 mod journal;
+pub mod leftover;
 mod lock;
 mod login;
 mod logout;
 pub mod migrate;
+pub mod protocol;
 mod record;
 mod recover;
 mod renew;
@@ -40,6 +44,7 @@ pub mod secrets;
 pub mod slot;
 mod spend;
 pub mod vault;
+pub mod verify;
 
 pub use login::Login;
 
@@ -107,7 +112,7 @@ struct Held {
 impl Held {
     /// The tokens, unless they were logged out.
     fn tokens(&self) -> Option<&TokenSet> {
-        self.record.tokens.as_ref().filter(|_| self.record.generation > self.tombstone)
+        self.record.tokens.as_ref().filter(|_| self.generations().is_session())
     }
 
     /// These of its tokens, as they are kept.
@@ -115,9 +120,8 @@ impl Held {
         Obtained { tokens: tokens.clone(), store: self.store, made_here: false }
     }
 
-    /// The newest generation that ever was.
-    fn newest(&self) -> u64 {
-        self.record.generation.max(self.tombstone)
+    fn generations(&self) -> Generations {
+        Generations { record: self.record.generation, tombstone: self.tombstone }
     }
 }
 
@@ -175,12 +179,12 @@ impl Session<'_> {
     /// READ: what the slot holds.
     fn read(&self, slot: &Slot) -> Result<Option<Held>> {
         let name = slot.name();
-        match index::read(self.vault.data_dir(), &name)? {
-            Some(entry) => {
-                self.read_from(self.vault.remembered(&name, &entry)?, entry.tombstone, slot)
-            }
-            None => Ok(None),
-        }
+        let Some((IndexEntry { store, tombstone, .. }, Some(bytes))) = self.vault.find(&name)?
+        else {
+            return Ok(None);
+        };
+        let record = Record::from_bytes(&bytes, store, name.as_str())?;
+        Ok(Some(Held { store, tombstone, record }))
     }
 
     fn read_from(&self, store: StoreKind, tombstone: u64, slot: &Slot) -> Result<Option<Held>> {

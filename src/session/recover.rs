@@ -55,7 +55,7 @@ impl Session<'_> {
         };
         let adopted = adopt(&intent, &answer, &self.profile.response, &Redactor::new([]));
         let journal = match adopted {
-            _ if intent.generation <= held.newest() => Journaled::Nothing,
+            _ if !held.generations().lacks(intent.generation) => Journaled::Nothing,
             Ok(tokens) => {
                 let (generation, tokens) = (intent.generation, Some(tokens));
                 held.record = Record { generation, tokens, ..held.record };

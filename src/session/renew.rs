@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::lock::Attempt;
+use super::protocol::{self, Next};
 use super::recover::{Journaled, Recovered};
 use super::slot::Slot;
 use super::spend::{IN_JOURNAL, hand_out};
@@ -72,12 +73,12 @@ impl Session<'_> {
                 self.warn_if_short(&fit.tokens, want);
                 return Ok(fit);
             }
-            // A strict server takes the second use of a refresh token for a theft, and ends the
-            // access token with it: that waits until there is nothing to lose.
-            (Journaled::Unanswered, None, Some(live)) => {
-                return Ok(
-                    self.serve_on(live, "an earlier renewal got no answer that could be read")
-                );
+            (journal, None, Some(live)) => {
+                let unanswered = matches!(journal, Journaled::Unanswered);
+                if protocol::next(unanswered, true) == Next::Serve {
+                    let why = "an earlier renewal got no answer that could be read";
+                    return Ok(self.serve_on(live, why));
+                }
             }
             _ => {}
         }
@@ -133,7 +134,7 @@ impl Session<'_> {
         let tokens = self.usable(slot, held)?;
         let now = (self.clock)();
         // Whatever its life: to ask once more would bring no more of it.
-        let newer = seen.is_some_and(|seen| held.record.generation > seen);
+        let newer = seen.is_some_and(|seen| held.generations().is_newer_than(seen));
         let fits = match want.why {
             Why::Life => newer || tokens.is_fresh(now, want.min_ttl),
             Why::Forced => newer,
@@ -169,7 +170,11 @@ impl Session<'_> {
     }
 
     fn life(&self, tokens: &TokenSet) -> String {
-        match tokens.expires_in((self.clock)()) {
+        let now = (self.clock)();
+        match tokens.expires_in(now) {
+            Some(seconds) if tokens.life().is_from_the_future(now) => {
+                format!("for at most {seconds} s: it is from the future by this clock")
+            }
             Some(seconds) => format!("for {seconds} s"),
             None => "without a known end".to_owned(),
         }

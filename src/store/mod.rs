@@ -54,10 +54,18 @@ impl EntryName {
         Self(format!("{profile}@{part}"))
     }
 
-    /// The name that this text is, if it is one.
+    /// The name that this text is, if it is one: others may make files and items of any name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        text.split_once('@').map(|(profile, part)| Self::new(profile, part))
+        let fit = |byte: u8| byte.is_ascii_alphanumeric() || b"@._-".contains(&byte);
+        let (profile, part) = text.split_once('@').filter(|_| text.bytes().all(fit))?;
+        Some(Self::new(profile, part))
+    }
+
+    /// What of the profile the entry holds.
+    #[must_use]
+    pub fn part(&self) -> &str {
+        self.0.split_once('@').map_or("", |(_, part)| part)
     }
 
     /// The profile that the entry belongs to.
