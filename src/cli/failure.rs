@@ -1,6 +1,6 @@
 //! The edge where errors meet a person and a script: exit codes and hints, in one place.
 
-use crate::error::{ConfigError, Error, StoreError, StoreFault};
+use crate::error::{About, ConfigError, Error, StoreError, StoreFault};
 use crate::profile::check::PLACEHOLDERS;
 use crate::profile::load::ENV_PROFILE;
 use crate::terms::StoreKind;
@@ -8,8 +8,10 @@ use crate::terms::StoreKind;
 use super::terminal::Terminal;
 
 mod advice;
+mod mend;
 
 pub(super) use advice::advice;
+pub(super) use mend::move_away;
 
 /// `curl`, `exec` and `sandbox` failed themselves, before or around their child.
 pub(super) const WRAPPER: u8 = 125;
@@ -52,7 +54,7 @@ pub(super) fn tell(terminal: &Terminal, error: &anyhow::Error, profile: Option<&
 }
 
 /// What to do next: a command that can be run, where there is one.
-fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
+pub(super) fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
     let name = profile.unwrap_or("NAME");
     Some(match error {
         Error::Config(ConfigError { missing: Some(key), .. }) => missing(key, name),
@@ -96,51 +98,44 @@ fn missing(key: &str, profile: &str) -> String {
 }
 
 fn store_hint(error: &StoreError, name: &str, again: &str) -> String {
-    match (error.fault, error.store) {
-        (StoreFault::Elsewhere(kept), StoreKind::None) => {
+    match (error.fault, error.store, &error.about) {
+        (StoreFault::Elsewhere(kept), StoreKind::None, _) => {
             format!(
                 "name the store that holds it, --store {kept}, or move it first with: oauthctl store migrate"
             )
         }
-        (StoreFault::Elsewhere(kept), named) => format!("oauthctl store migrate {kept} {named}"),
-        (StoreFault::Locked, StoreKind::Keychain) => {
+        (StoreFault::Elsewhere(kept), named, _) => format!("oauthctl store migrate {kept} {named}"),
+        (StoreFault::Locked, StoreKind::Keychain, _) => {
             format!(
                 "unlock the keychain, or do so when asked at a terminal: oauthctl {again} --profile {name}"
             )
         }
-        (StoreFault::Denied, StoreKind::Keychain) => {
+        (_, _, About::File(path)) => mend::file(error.fault, path),
+        (StoreFault::Denied, StoreKind::Keychain, _) => {
             format!(
                 "where the keychain's prompt can be seen, answer it after: oauthctl {again} --profile {name}"
             )
         }
-        (StoreFault::TimedOut, StoreKind::Keychain) => {
+        (StoreFault::TimedOut, StoreKind::Keychain, _) => {
             "unlock or restart the keychain, and see whether it answers: oauthctl doctor".to_owned()
         }
-        (StoreFault::Ambiguous, StoreKind::Keychain) => {
+        (StoreFault::Ambiguous, StoreKind::Keychain, _) => {
             format!(
                 "remove the items that aren't oauthctl's, or log in again after: oauthctl logout --local --profile {name}"
             )
         }
-        (StoreFault::Corrupt, StoreKind::Keychain) => {
-            format!("replace it by logging in again: oauthctl login --profile {name}")
-        }
-        (StoreFault::Absent, StoreKind::Keychain) => {
+        (StoreFault::Absent, StoreKind::Keychain, _) => {
             "where no keychain runs, keep tokens in an encrypted file: oauthctl login --store file"
                 .to_owned()
         }
-        (StoreFault::WrongKey, _) => {
-            format!(
-                "check OAUTHCTL_FILE_KEY; see which entries can be read with: oauthctl store verify; where the key is lost, log in again after: oauthctl logout --local --profile {name}"
-            )
-        }
-        (StoreFault::Corrupt | StoreFault::Ambiguous | StoreFault::Missing, _) => {
+        (
+            fault @ (StoreFault::Corrupt | StoreFault::Newer | StoreFault::WrongKey),
+            store,
+            About::Entry(entry),
+        ) => mend::entry(fault, store, entry, again),
+        (StoreFault::Corrupt | StoreFault::Ambiguous | StoreFault::Missing, ..) => {
             "see what can't be read, and what to do about it, with: oauthctl store verify"
                 .to_owned()
-        }
-        (StoreFault::Newer, _) => {
-            format!(
-                "use the newer oauthctl, or log in again after: oauthctl logout --local --profile {name}"
-            )
         }
         _ => "oauthctl doctor".to_owned(),
     }
