@@ -10,7 +10,7 @@ use crate::durable;
 use crate::error::{About, Error, Result, StoreError};
 use crate::session::index;
 use crate::session::vault::Vault;
-use crate::store::{self, EntryName, Place};
+use crate::store::{EntryName, Place};
 use crate::terms::StoreKind;
 
 /// The store that new tokens go to, and every store that is remembered to hold one.
@@ -27,11 +27,12 @@ pub(super) fn stores(context: &Context) -> Result<Vec<Finding>> {
             Err(error) => findings.push(broken(&error)),
         }
     }
+    let vault = Vault::new(place, None, &context.terminal);
     let preferred = if let Some((kind, _)) = context.named_store()? {
         kind
     } else {
-        let (kind, reason) = store::auto(&place);
-        if let Some(reason) = reason {
+        let (kind, reason) = vault.automatic();
+        if let Some(reason) = reason.filter(|_| kind != StoreKind::Keychain) {
             findings.push(Finding::warning(
                 "store",
                 format!("no keychain can be used: {reason}"),
@@ -42,7 +43,6 @@ pub(super) fn stores(context: &Context) -> Result<Vec<Finding>> {
     };
     // Nothing need be there: the store must say so, and in time.
     entries.entry(preferred).or_insert_with(|| vec![EntryName::new("doctor", "probe")]);
-    let vault = Vault::new(place, None, &context.terminal);
     for (kind, names) in entries {
         findings.extend(store_of(&vault, kind, &names));
     }
