@@ -32,6 +32,11 @@ impl<'a> Vault<'a> {
         &self.place.data_dir
     }
 
+    /// The ear of the person.
+    pub(super) const fn report(&self) -> &'a dyn Report {
+        self.report
+    }
+
     /// The store of this kind.
     pub fn open(&self, kind: StoreKind) -> Result<Box<dyn Store>> {
         store::open(kind, &self.place)
