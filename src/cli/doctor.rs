@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, now, print};
+use super::failure;
 use crate::error::{Error, Result};
 use crate::http::Transport;
 use crate::output::json;
@@ -224,15 +225,26 @@ fn stores(context: &Context) -> Result<Vec<Finding>> {
                 "the store is none: no token is kept",
                 "name another with --store or in config.toml",
             ),
-            Ok(_) => Finding::ok("store", format!("the {kind} store answers")),
-            Err(error) => Finding::error(
-                "store",
-                error.to_string(),
-                "unlock or start it, or name another with --store",
-            ),
+            Ok(_) => Finding::ok("store", answers(kind)),
+            Err(error) => {
+                let advice = failure::advice(&error);
+                let advice = advice.as_deref();
+                let otherwise = "unlock or start it, or name another with --store";
+                Finding::error("store", error.sentence(), advice.unwrap_or(otherwise))
+            }
         });
     }
     Ok(findings)
+}
+
+/// That a store answers, and what one should know who relies on it.
+fn answers(kind: StoreKind) -> String {
+    match kind {
+        StoreKind::Kernel => {
+            "the kernel store answers; it is empty after the machine was stopped".to_owned()
+        }
+        _ => format!("the {kind} store answers"),
+    }
 }
 
 fn curl(context: &Context) -> Finding {

@@ -42,6 +42,11 @@ pub(super) fn tell(terminal: &Terminal, error: &anyhow::Error, profile: Option<&
     }
 }
 
+/// What to do about an error that `doctor` found; `None` where its hint leads to `doctor`.
+pub(super) fn advice(error: &Error) -> Option<String> {
+    hint(error, None, "refresh").filter(|hint| !hint.contains("oauthctl doctor"))
+}
+
 /// What to do next: a command that can be run, where there is one.
 fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
     let name = profile.unwrap_or("NAME");
@@ -76,6 +81,7 @@ fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
 fn missing(key: &str, profile: &str) -> String {
     match key {
         "profile" => "list what there is with: oauthctl profile list; make one with: oauthctl profile add NAME --provider PROVIDER".to_owned(),
+        "store_command" => "add a line such as this one: store_command = [\"docker-credential-pass\"]".to_owned(),
         "password" => "give it in OAUTHCTL_PASSWORD, or with: oauthctl login --password-stdin".to_owned(),
         _ if profile == ENV_PROFILE => format!("set OAUTHCTL_{}", key.to_ascii_uppercase()),
         "client_secret" => format!("oauthctl profile set {profile} client_secret --stdin"),
@@ -97,6 +103,21 @@ fn store_hint(error: &StoreError, name: &str) -> String {
         }
         (StoreFault::Absent, StoreKind::Keychain) => {
             "where no keychain runs, keep tokens in an encrypted file: oauthctl login --store file"
+                .to_owned()
+        }
+        (StoreFault::Absent | StoreFault::Denied, StoreKind::Kernel) => {
+            "where the kernel's keys are forbidden, keep tokens in an encrypted file: oauthctl login --store file"
+                .to_owned()
+        }
+        (StoreFault::Full, StoreKind::Kernel) => {
+            "an administrator can raise the limits in /proc/sys/kernel/keys/; an encrypted file has none: oauthctl login --store file"
+                .to_owned()
+        }
+        (StoreFault::Absent, StoreKind::Command) => {
+            "install the helper, or name another one as store_command in config.toml".to_owned()
+        }
+        (StoreFault::TimedOut, StoreKind::Command) => {
+            "a helper that asks a person needs a terminal, and --no-input forbids it; one that is slow needs a longer --timeout"
                 .to_owned()
         }
         (StoreFault::WrongKey, _) => {

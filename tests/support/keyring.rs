@@ -11,7 +11,7 @@ use std::{env, fs, thread};
 
 use tempfile::TempDir;
 
-use super::child;
+use super::{child, installed};
 
 /// What a test finds on the bus.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ const PROGRAMS: [&str; 5] =
 /// now and then when many clients come and go (42.1, in `plain_negotiate`):
 /// a test that failed with it is run again.
 pub fn with<F: FnOnce() + Clone>(keyring: Keyring, body: F) {
-    if !PROGRAMS.iter().all(installed) {
+    if !PROGRAMS.iter().all(|program| installed(program)) {
         // Not captured: that a test was skipped must be seen.
         let _ = writeln!(io::stderr(), "skipped: it needs dbus, gnome-keyring, libsecret-tools");
         return;
@@ -224,9 +224,4 @@ fn ask(dbus_send: &mut Command, method: &str, argument: &str) -> Option<String> 
 
 fn address(home: &Path) -> String {
     format!("unix:path={}/bus", home.display())
-}
-
-fn installed(program: &&str) -> bool {
-    env::split_paths(&env::var_os("PATH").unwrap_or_default())
-        .any(|path| path.join(program).exists())
 }
