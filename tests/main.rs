@@ -31,4 +31,5 @@ mod secrecy;
 mod secrets;
 mod show;
 mod store;
+mod stores;
 mod wire;

@@ -1,4 +1,6 @@
 //! One contract, run against every store; and what each store promises besides.
+#[cfg(target_os = "linux")]
+mod command;
 mod file;
 #[cfg(target_os = "linux")]
 mod kernel;

@@ -225,7 +225,7 @@ fn stores(context: &Context) -> Result<Vec<Finding>> {
                 "the store is none: no token is kept",
                 "name another with --store or in config.toml",
             ),
-            Ok(_) => Finding::ok("store", answers(kind)),
+            Ok(_) => Finding::ok("store", answers(context, kind)),
             Err(error) => {
                 let advice = failure::advice(&error);
                 let advice = advice.as_deref();
@@ -238,10 +238,15 @@ fn stores(context: &Context) -> Result<Vec<Finding>> {
 }
 
 /// That a store answers, and what one should know who relies on it.
-fn answers(kind: StoreKind) -> String {
+fn answers(context: &Context, kind: StoreKind) -> String {
     match kind {
         StoreKind::Kernel => {
             "the kernel store answers; it is empty after the machine was stopped".to_owned()
+        }
+        StoreKind::Command => {
+            let words = context.settings.list("store_command").unwrap_or_default();
+            let helper = words.first().map_or("", String::as_str);
+            format!("the command store answers by {helper}")
         }
         _ => format!("the {kind} store answers"),
     }

@@ -1,9 +1,12 @@
 //! Where secrets rest: one small trait, and the stores that implement it.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result, Source, StoreError, StoreFault};
+use crate::report::Report;
 use crate::secret::Secret;
 use crate::terms::StoreKind;
 
@@ -71,6 +74,9 @@ impl EntryName {
     }
 }
 
+/// The least that a person is given who may be asked something.
+const PERSON: Duration = Duration::from_secs(60);
+
 /// What the stores need to know of the world.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -82,8 +88,33 @@ pub struct Place {
     pub may_prompt: bool,
     /// The key of the file store, where the environment gives it (base64 of 32 bytes).
     pub file_key: Option<Secret>,
-    /// The external helper of the command store and its arguments, where one is configured.
-    pub helper: Option<Vec<String>>,
+    /// The external helper of the command store.
+    pub helper: Option<Helper>,
+}
+
+impl Place {
+    /// The longest that one call takes: no shorter than a person needs, where one may be asked.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        if self.may_prompt { self.timeout.max(PERSON) } else { self.timeout }
+    }
+}
+
+/// The external helper of the command store, and who hears what it says.
+#[derive(Clone)]
+pub struct Helper {
+    /// The program and its arguments; empty where none is configured.
+    pub words: Vec<String>,
+    /// The file that says so.
+    pub settings: PathBuf,
+    /// Who hears what it complains about.
+    pub report: Arc<dyn Report + Send + Sync>,
+}
+
+impl fmt::Debug for Helper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Helper").field("words", &self.words).finish_non_exhaustive()
+    }
 }
 
 /// Opens the store of this kind; nothing is touched before it is used.

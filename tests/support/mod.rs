@@ -13,6 +13,8 @@ mod files;
 #[cfg(target_os = "linux")]
 pub mod keyring;
 mod outcome;
+#[cfg(target_os = "linux")]
+pub mod pass;
 pub mod raw;
 mod run;
 mod server;
