@@ -6,9 +6,8 @@ use std::process::Command;
 const README: &str = include_str!("README.md");
 
 /// The modules in which every test injects a fault.
-const OF_FAULTS: [&str; 9] = [
-    "kills", "steps", "disks", "readonly", "stopped", "crowd", "servers", "retries", "clocks",
-];
+const OF_FAULTS: [&str; 9] =
+    ["kills", "steps", "disks", "readonly", "stopped", "crowd", "servers", "retries", "clocks"];
 
 /// The tests of this program.
 fn tests() -> BTreeSet<String> {

@@ -39,6 +39,11 @@ impl<'a> Vault<'a> {
         &self.place.data_dir
     }
 
+    /// The ear of the person.
+    pub(super) const fn report(&self) -> &'a dyn Report {
+        self.report
+    }
+
     /// Whether a store answers; nothing is made in it.
     pub fn reach(&self, kind: StoreKind) -> Result<()> {
         match kind {

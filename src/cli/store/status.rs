@@ -25,7 +25,8 @@ pub(super) fn run(context: &Context, as_json: bool) -> Result<()> {
             Some(error) => Err(error),
             None => inventory::names(kind, &place),
         };
-        let configured = kind == StoreKind::Command && place.helper.is_some();
+        let has_helper = place.helper.as_ref().is_some_and(|helper| !helper.words.is_empty());
+        let configured = kind == StoreKind::Command && has_helper;
         let matters = names.as_ref().map_or_else(is_there, |_| true)
             || !known.is_empty()
             || new_entries.store == kind
