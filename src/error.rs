@@ -38,6 +38,8 @@ pub enum Error {
         message: String,
         /// Whether the request may have reached the server all the same.
         sent: bool,
+        /// Whether it may be over in a moment, as where a server starts anew.
+        passing: bool,
         /// The transport's own word.
         source: Option<Source>,
     },
@@ -165,6 +167,8 @@ pub enum StoreFault {
     Newer,
     /// More than one entry answers to one name.
     Ambiguous,
+    /// An entry that is remembered is not there any more.
+    Missing,
     /// The token is remembered to be in this store, and not in the one that was named.
     Elsewhere(crate::terms::StoreKind),
     /// It takes no more: a limit of its own is reached.
@@ -204,6 +208,13 @@ impl Error {
             cause = inner.source();
         }
         text
+    }
+
+    /// Whether a store does not answer, whichever entry is wanted of it.
+    #[must_use]
+    pub fn is_of_the_store(&self) -> bool {
+        use StoreFault::{Absent, Locked, TimedOut};
+        matches!(self, Self::Store(error) if matches!(error.fault, Absent | Locked | TimedOut))
     }
 
     /// Whether the trouble is the server's or the way's to it, so that waiting may help.

@@ -142,6 +142,13 @@ impl Life {
         Some(end.saturating_sub(now).clamp(0, whole))
     }
 
+    /// Whether the token seems to come from the future: a clock was set back, or another machine's is
+    /// ahead, and nobody knows what is left of it.
+    #[must_use]
+    pub const fn is_from_the_future(self, now: UnixTime) -> bool {
+        self.obtained_at.saturating_sub(now) > Self::CLOCKS_DIFFER
+    }
+
     /// The least life, in seconds, at which the token needs no renewal.
     #[must_use]
     pub fn wanted(self, min_ttl: MinTtl) -> i64 {
@@ -154,14 +161,13 @@ impl Life {
         }
     }
 
-    /// Whether there is at least the life that is wanted.
+    /// Whether there is at least the life that is wanted, for sure.
     ///
-    /// Of a token that seems to come from the future nobody knows what is left: a clock was set back.
+    /// A token from the future is renewed: once, since the new one is from now.
     #[must_use]
     pub fn is_fresh(self, now: UnixTime, min_ttl: MinTtl) -> bool {
-        let set_back = self.obtained_at.saturating_sub(now) > Self::CLOCKS_DIFFER;
         match self.expires_in(now) {
-            Some(left) => left > 0 && left >= self.wanted(min_ttl) && !set_back,
+            Some(left) => left > 0 && left >= self.wanted(min_ttl) && !self.is_from_the_future(now),
             None => true,
         }
     }

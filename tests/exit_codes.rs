@@ -30,6 +30,8 @@ fn a_result_that_can_not_be_written_is_1() {
         "profile path standard",
         "provider list",
         "doctor",
+        "store status",
+        "store verify",
         "man",
         "completions bash",
         "sandbox",
@@ -46,9 +48,16 @@ fn a_result_that_can_not_be_written_is_1() {
 fn a_closed_pipe_ends_the_program_quietly() {
     let test = test();
     test.words("login").run().success();
-    for command in
-        ["header", "show --json", "man", "--help", "profile show", "doctor", "provider list"]
-    {
+    for command in [
+        "header",
+        "show --json",
+        "man",
+        "--help",
+        "profile show",
+        "doctor",
+        "provider list",
+        "store status",
+    ] {
         // The reader is gone before the writer begins.
         let script =
             format!("{{ sleep 0.05; oauthctl {command}; echo $? >status; }} | :; cat status");
@@ -84,6 +93,8 @@ fn wrong_usage_is_2() {
         "man nonsense",
         "profile",
         "profile set x",
+        "store",
+        "store migrate file",
     ] {
         let outcome = test.words(words).run().fails_with(2);
         assert!(!outcome.stderr.is_empty(), "{words}");

@@ -148,14 +148,16 @@ fn a_refusal_that_repeats_the_request_is_shown_without_its_secrets() {
 
 #[test]
 fn a_server_that_revokes_refresh_tokens_alone_is_no_failure() {
-    let server = RawServer::start(|request| {
-        if request.contains("hint=access_token") {
-            answer(400, "application/json", "{\"error\":\"unsupported_token_type\"}")
-        } else {
-            answer(200, "text/plain", "")
-        }
-    });
-    let test = revocable(&server);
-    test.words("logout -p x").run().success();
-    assert_eq!(server.requests().len(), 2);
+    for error in ["unsupported_token_type", "invalid_token"] {
+        let server = RawServer::start(move |request| {
+            if request.contains("hint=access_token") {
+                answer(400, "application/json", &format!("{{\"error\":\"{error}\"}}"))
+            } else {
+                answer(200, "text/plain", "")
+            }
+        });
+        let test = revocable(&server);
+        test.words("logout -p x").run().success();
+        assert_eq!(server.requests().len(), 2);
+    }
 }

@@ -13,12 +13,17 @@ mod doctor;
 mod environment;
 mod exec;
 mod exit_codes;
+#[cfg(target_os = "linux")]
+mod fault_table;
 mod grants;
 mod header;
 mod identity;
+#[cfg(target_os = "linux")]
+mod keychains;
 mod login;
 mod logout;
 mod model;
+mod presets;
 mod profile;
 mod properties;
 mod provider;
@@ -31,5 +36,6 @@ mod secrecy;
 mod secrets;
 mod show;
 mod store;
+mod store_command;
 mod stores;
 mod wire;

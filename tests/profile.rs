@@ -365,7 +365,7 @@ mod edit {
 fn at_a_terminal_add_asks_for_what_is_missing() {
     let test = Test::new().secret("client/secret:1");
     let terminal = test.words("profile add mine").terminal(100);
-    let terminal = terminal.sees("provider (barapi, bindeo, kabbage, musement): ").types("kabbage");
+    let terminal = terminal.sees("provider (atlassian, ").sees(", zoom): ").types("kabbage");
     let terminal = terminal.sees("base_url: ").types("https://api.example.com");
     let terminal = terminal.sees("client_id: ").types("me");
     terminal.sees("client_secret: ").types_unseen("client/secret:1").ends().success();

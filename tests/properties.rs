@@ -1,5 +1,8 @@
 //! What holds whatever stands in a profile, in DATA or in an answer, tried with hundreds at random.
 
+mod lives;
+mod tries;
+
 use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
@@ -8,6 +11,7 @@ use std::time::Duration;
 use oauthctl::env::Env;
 use oauthctl::error::{Error, Result, StoreFault};
 use oauthctl::exchange::Exchange;
+use oauthctl::exchange::retry::Pace;
 use oauthctl::profile::Profile;
 use oauthctl::profile::dirs::Dirs;
 use oauthctl::profile::layer::{self, Layer, Origin};
@@ -28,6 +32,21 @@ const MARK: &str = "hunter2hunter2";
 
 const PROFILE: &str = "token_url = \"https://as.example/token\"\nclient_id = \"c\"\n\
     client_auth = \"none\"\ngrants = [\"client_credentials\", \"password\", \"refresh_token\"]\n";
+
+/// Nobody waits: time stands still.
+struct AtOnce;
+
+impl Pace for AtOnce {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) {}
+
+    fn chance(&self) -> f64 {
+        0.0
+    }
+}
 
 /// A configuration that writes nothing of its own and tries so many cases.
 fn cases(cases: u32) -> ProptestConfig {
@@ -73,7 +92,7 @@ impl World {
         Place {
             data_dir: self.data().to_owned(),
             timeout: Duration::from_secs(30),
-            may_prompt: false,
+            person: None,
             file_key: None,
             helper: None,
         }
@@ -92,7 +111,7 @@ impl World {
         work(&Session {
             profile: &profile,
             vault: &vault,
-            exchange: &Exchange { transport: &transport, report: &Silent },
+            exchange: &Exchange { transport: &transport, report: &Silent, pace: &AtOnce },
             env: &Env::of(&[]),
             report: &Silent,
             clock: &|| 1_000_000,

@@ -1,17 +1,31 @@
 //! Renewal as its users have it: many processes, interrupted ones, failing disks, servers and keychains.
 
+mod clocks;
+mod crowd;
+mod disks;
+mod evidence;
 mod interrupted;
 mod journal;
+mod kills;
 mod logins;
+mod mounts;
 mod moved;
 mod outage;
+mod readonly;
+mod retries;
+mod servers;
+mod steps;
+mod stopped;
 mod together;
 
 use std::fs;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use oauthctl::sandbox::{Counts, Provider, Reuse};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use super::support::{Started, Test};
 
@@ -82,16 +96,31 @@ fn journal(test: &Test) -> PathBuf {
     slot_file(test, "journals", ".journal")
 }
 
-/// Waits until every one of these processes has the file open.
-fn wait_until_open(file: &Path, started: &[Started<'_>]) {
-    let open =
-        |pid: u32| {
-            let descriptors = fs::read_dir(format!("/proc/{pid}/fd"));
-            descriptors.into_iter().flatten().flatten().any(|descriptor| {
-                fs::read_link(descriptor.path()).is_ok_and(|target| target == file)
-            })
-        };
-    wait_until(|| started.iter().all(|started| open(started.pid())));
+/// Waits until this process holds a lock: then its id stands there.
+fn wait_until_held(lock: &Path, by: &Started<'_>) {
+    let pid = by.pid().to_string();
+    wait_until(|| fs::read_to_string(lock).is_ok_and(|holder| holder == pid));
+}
+
+/// Notes that a file is opened: any user may, also of processes that nobody may look into.
+struct Opens(OwnedFd);
+
+impl Opens {
+    /// From now on.
+    fn of(file: &Path) -> Self {
+        let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
+        inotify::add_watch(&inotify, file, WatchFlags::OPEN).unwrap();
+        Self(inotify)
+    }
+
+    /// Waits until one more process has opened it. Two at once would be taken for one.
+    fn wait_for_one(&self) {
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(&self.0, &mut buffer);
+        wait_until(|| {
+            std::iter::repeat_with(|| events.next().is_ok()).take_while(|read| *read).count() > 0
+        });
+    }
 }
 
 /// The last refresh token that was handed out still works, and the access token too.

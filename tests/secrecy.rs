@@ -163,7 +163,7 @@ fn debug_shows_no_secret() {
     let place = Place {
         data_dir: "/data".into(),
         timeout: std::time::Duration::ZERO,
-        may_prompt: false,
+        person: None,
         file_key: Some(secret()),
         helper: None,
     };

@@ -20,7 +20,7 @@ fn place(data_dir: &Path) -> Place {
     Place {
         data_dir: data_dir.to_owned(),
         timeout: Duration::from_secs(30),
-        may_prompt: false,
+        person: None,
         file_key: None,
         helper: None,
     }

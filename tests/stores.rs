@@ -236,10 +236,13 @@ fn what_a_helper_complains_about_is_shown_escaped_but_for_quiet() {
 fn a_helper_may_ask_a_person_at_a_terminal_and_nobody_else() {
     let test = scripted("");
     test.words("login -p bindeo").run().success();
-    fault(&test, "printf 'PIN: ' >&2; read -r pin </dev/tty; [ \"$pin\" = 1234 ] || exit 1");
+    fault(
+        &test,
+        "sleep 2; printf 'PIN: ' >&2; read -r pin </dev/tty; [ \"$pin\" = 1234 ] || exit 1",
+    );
     // However short the deadline: that is no person's.
     let header = test.words("header -p bindeo --timeout 1s").prints_secrets();
-    let ended = header.terminal(80).sees("note: sh: PIN:").types("1234").ends().success();
+    let ended = header.terminal(80).sees("sh: PIN:").types("1234").ends().success();
     ended.stdout_has("Authorization: Bearer ");
     let header = test.words("header -p bindeo --timeout 1s --no-input").terminal(80).ends();
     assert_eq!(header.status, 7, "{header:?}");

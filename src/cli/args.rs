@@ -31,7 +31,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub config_dir: Option<PathBuf>,
 
-    /// The longest that a request or a call of the store may take [default: 30s] [env: OAUTHCTL_TIMEOUT]
+    /// The longest that a request with all its tries, or a call of the store, may take [default: 30s] [env: OAUTHCTL_TIMEOUT]
     #[arg(long, global = true, value_name = "DUR", value_parser = parse_timeout)]
     pub timeout: Option<Duration>,
 

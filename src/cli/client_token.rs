@@ -74,6 +74,12 @@ impl Args {
     }
 
     fn obtain(&self, context: &Context, found: &mut Found) -> Result<TokenSet> {
+        // As at a login: nobody is asked for anything that can't be of use.
+        if !complete::is_whole(found)
+            && let Ok(profile) = complete::draft(context, found)
+        {
+            profile.require(GrantType::ClientCredentials)?;
+        }
         let typed = complete::ask_for_missing(context, found)?;
         let profile = complete::profile(context, found)?;
         let result =

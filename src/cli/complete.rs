@@ -9,7 +9,7 @@ use crate::profile::environment::from_text;
 use crate::profile::layer::{Layer, Origin};
 use crate::profile::load::{self, Found};
 use crate::profile::schema::{PROFILE, SecretSource, Value};
-use crate::profile::{Profile, edit};
+use crate::profile::{Profile, edit, placeholder};
 use crate::secret::Secret;
 use crate::session::secrets;
 use crate::terms::ClientAuthMethod;
@@ -39,6 +39,21 @@ pub(super) fn profile(context: &Context, found: &Found) -> Result<Profile> {
     Profile::new(&found.name, &found.layer, &context.dirs)
 }
 
+/// The profile as far as it is known, with something made up for what is missing: enough to judge
+/// what doesn't depend on that, before anybody is asked for it.
+pub(super) fn draft(context: &Context, found: &Found) -> Result<Profile> {
+    let mut layer = found.layer.clone();
+    for key in missing(&layer) {
+        let made_up = match key {
+            "token_url" | "base_url" => "https://unknown.invalid",
+            "client_secret" => continue,
+            _ => "unknown",
+        };
+        layer.set(key, Value::Text(made_up.to_owned()), Origin::Flag("made up"));
+    }
+    Profile::new(&found.name, &layer, &context.dirs)
+}
+
 /// The keys without which nothing can be asked of the token endpoint.
 fn missing(layer: &Layer) -> Vec<&'static str> {
     let relative = layer.text("token_url").is_some_and(|url| url.starts_with('/'));
@@ -51,6 +66,7 @@ fn missing(layer: &Layer) -> Vec<&'static str> {
     if relative && layer.text("base_url").is_none() {
         keys.push("base_url");
     }
+    keys.extend(placeholder::missing(layer));
     if layer.text("client_id").is_none() {
         keys.push("client_id");
     }

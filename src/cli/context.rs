@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::args::{Global, When, parse_timeout};
+use super::pace::Clock;
 use super::terminal::{Patient, Terminal, colors};
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -97,8 +98,8 @@ impl Context {
             .or_else(|_| Profile::new(name, &Layer::default(), &self.dirs))
     }
 
-    /// The store that was named explicitly; none for `auto`.
-    pub(super) fn named_store(&self) -> Result<Option<StoreKind>> {
+    /// The store that was named explicitly, and by what; none for `auto`.
+    pub(super) fn named_store(&self) -> Result<Option<(StoreKind, &'static str)>> {
         let text = match (&self.global.store, self.env.text("OAUTHCTL_STORE")?) {
             (Some(flag), _) => Some((flag.clone(), "--store")),
             (None, Some(variable)) => Some((variable, "OAUTHCTL_STORE")),
@@ -108,12 +109,13 @@ impl Context {
         };
         match text {
             Some((text, _)) if text == "auto" => Ok(None),
-            Some((text, from)) => StoreKind::from_word(&text).map(Some).ok_or_else(|| {
-                Error::config(format!(
+            Some((text, from)) => match StoreKind::from_word(&text) {
+                Some(kind) => Ok(Some((kind, from))),
+                None => Err(Error::config(format!(
                     "{from} names no store: {}",
                     crate::profile::schema::STORES.join(", ")
-                ))
-            }),
+                ))),
+            },
             None => Ok(None),
         }
     }
@@ -123,19 +125,20 @@ impl Context {
         Ok(Place {
             data_dir: self.dirs.data.clone(),
             timeout: self.timeout,
-            may_prompt: self.may_ask(),
+            person: self.may_ask().then(|| self.terminal.person()),
             file_key: self.env.secret("OAUTHCTL_FILE_KEY")?,
             helper: Some(Helper {
                 words: self.settings.list("store_command").unwrap_or_default().to_vec(),
                 settings: self.dirs.settings(),
-                report: Arc::new(Terminal::new(self.global.quiet, self.global.verbose, false)),
+                report: Arc::new(self.terminal.another()),
             }),
         })
     }
 
     /// The stores of this machine.
     pub(super) fn vault(&self) -> Result<Vault<'_>> {
-        Ok(Vault::new(self.place()?, self.named_store()?, &self.terminal))
+        let named = self.named_store()?.map(|(kind, _)| kind);
+        Ok(Vault::new(self.place()?, named, &self.terminal))
     }
 
     /// Whether a person is at the terminal and may be asked.
@@ -151,12 +154,23 @@ impl Context {
         typed_secret: Option<Secret>,
         work: impl FnOnce(&Session<'_>) -> Result<T>,
     ) -> Result<T> {
-        let vault = self.vault()?;
+        self.with_session_in(&self.vault()?, profile, typed_secret, work)
+    }
+
+    /// As [`Context::with_session`], with these stores.
+    pub(super) fn with_session_in<T>(
+        &self,
+        vault: &Vault<'_>,
+        profile: &Profile,
+        typed_secret: Option<Secret>,
+        work: impl FnOnce(&Session<'_>) -> Result<T>,
+    ) -> Result<T> {
         self.with_transport(profile, |transport| {
-            let exchange = Exchange { transport, report: &self.terminal };
+            let pace = Clock::new(&self.terminal);
+            let exchange = Exchange { transport, report: &self.terminal, pace: &pace };
             work(&Session {
                 profile,
-                vault: &vault,
+                vault,
                 exchange: &exchange,
                 env: &self.env,
                 report: &self.terminal,

@@ -14,7 +14,7 @@ use crate::profile::layer::Layer;
 use crate::profile::load;
 use crate::profile::schema::SecretSource;
 use crate::session::index;
-use crate::store::{self, EntryName};
+use crate::store::{self, EntryName, Place};
 use crate::terms::StoreKind;
 use crate::wire::HttpRequest;
 
@@ -187,7 +187,8 @@ fn permissions(_: &Context) -> Vec<Finding> {
 
 /// The store that new tokens go to, and every store that is remembered to hold one.
 fn stores(context: &Context) -> Result<Vec<Finding>> {
-    let place = context.place()?;
+    // Who wants to know what is wrong must not have to unlock anything for it.
+    let place = Place { person: None, ..context.place()? };
     let mut findings = Vec::new();
     // For each store an entry that it is remembered to hold, so that a wrong key shows as well.
     let mut entries = BTreeMap::new();
@@ -202,7 +203,7 @@ fn stores(context: &Context) -> Result<Vec<Finding>> {
             )),
         }
     }
-    let preferred = if let Some(kind) = context.named_store()? {
+    let preferred = if let Some((kind, _)) = context.named_store()? {
         kind
     } else {
         let (kind, reason) = store::auto(&place);
@@ -227,10 +228,9 @@ fn stores(context: &Context) -> Result<Vec<Finding>> {
             ),
             Ok(_) => Finding::ok("store", answers(context, kind)),
             Err(error) => {
-                let advice = failure::advice(&error);
-                let advice = advice.as_deref();
+                let remedy = failure::remedy(&error);
                 let otherwise = "unlock or start it, or name another with --store";
-                Finding::error("store", error.sentence(), advice.unwrap_or(otherwise))
+                Finding::error("store", error.sentence(), remedy.as_deref().unwrap_or(otherwise))
             }
         });
     }

@@ -1,10 +1,15 @@
 //! The edge where errors meet a person and a script: exit codes and hints, in one place.
 
 use crate::error::{ConfigError, Error, StoreError, StoreFault};
+use crate::profile::check::PLACEHOLDERS;
 use crate::profile::load::ENV_PROFILE;
 use crate::terms::StoreKind;
 
 use super::terminal::Terminal;
+
+mod advice;
+
+pub(super) use advice::advice;
 
 /// `curl`, `exec` and `sandbox` failed themselves, before or around their child.
 pub(super) const WRAPPER: u8 = 125;
@@ -15,18 +20,22 @@ pub(super) const USAGE: u8 = 2;
 /// The exit code of an error.
 #[must_use]
 pub(super) fn code(error: &anyhow::Error) -> u8 {
-    match error.downcast_ref::<Error>() {
-        Some(Error::Usage(_)) => USAGE,
-        Some(Error::Config(_)) => 3,
-        Some(Error::LoginRequired { .. }) => 4,
-        Some(Error::Refused(_)) => 5,
-        Some(
-            Error::Network { .. }
-            | Error::Unavailable { .. }
-            | Error::BadAnswer(_)
-            | Error::Busy(_),
-        ) => 6,
-        Some(Error::Store(_)) => 7,
+    error.downcast_ref().map_or(1, code_of)
+}
+
+/// The exit code of an error that needs no more words.
+#[must_use]
+pub(super) fn code_of(error: &Error) -> u8 {
+    match error {
+        Error::Usage(_) => USAGE,
+        Error::Config(_) => 3,
+        Error::LoginRequired { .. } => 4,
+        Error::Refused(_) => 5,
+        Error::Network { .. }
+        | Error::Unavailable { .. }
+        | Error::BadAnswer(_)
+        | Error::Busy(_) => 6,
+        Error::Store(_) => 7,
         _ => 1,
     }
 }
@@ -42,8 +51,8 @@ pub(super) fn tell(terminal: &Terminal, error: &anyhow::Error, profile: Option<&
     }
 }
 
-/// What to do about an error that `doctor` found; `None` where its hint leads to `doctor`.
-pub(super) fn advice(error: &Error) -> Option<String> {
+/// What `doctor` can say about an error that it found; `None` where the hint leads to `doctor` itself.
+pub(super) fn remedy(error: &Error) -> Option<String> {
     hint(error, None, "refresh").filter(|hint| !hint.contains("oauthctl doctor"))
 }
 
@@ -72,7 +81,7 @@ fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
         Error::Network { .. } | Error::Unavailable { .. } => {
             format!("oauthctl doctor --profile {name}")
         }
-        Error::Store(error) => store_hint(error, name),
+        Error::Store(error) => store_hint(error, name, again),
         _ => return None,
     })
 }
@@ -83,13 +92,16 @@ fn missing(key: &str, profile: &str) -> String {
         "profile" => "list what there is with: oauthctl profile list; make one with: oauthctl profile add NAME --provider PROVIDER".to_owned(),
         "store_command" => "add a line such as this one: store_command = [\"docker-credential-pass\"]".to_owned(),
         "password" => "give it in OAUTHCTL_PASSWORD, or with: oauthctl login --password-stdin".to_owned(),
+        _ if profile == ENV_PROFILE && PLACEHOLDERS.contains(&key) => {
+            format!("a profile says that: oauthctl profile add NAME --provider PROVIDER --set {key}=VALUE")
+        }
         _ if profile == ENV_PROFILE => format!("set OAUTHCTL_{}", key.to_ascii_uppercase()),
         "client_secret" => format!("oauthctl profile set {profile} client_secret --stdin"),
         _ => format!("oauthctl profile set {profile} {key} VALUE"),
     }
 }
 
-fn store_hint(error: &StoreError, name: &str) -> String {
+fn store_hint(error: &StoreError, name: &str, again: &str) -> String {
     match (error.fault, error.store) {
         (StoreFault::Elsewhere(kept), StoreKind::None) => {
             format!(
@@ -97,9 +109,26 @@ fn store_hint(error: &StoreError, name: &str) -> String {
             )
         }
         (StoreFault::Elsewhere(kept), named) => format!("oauthctl store migrate {kept} {named}"),
-        (StoreFault::Locked, _) => {
-            "unlock the keychain, or run the command in a terminal where it can be unlocked"
-                .to_owned()
+        (StoreFault::Locked, StoreKind::Keychain) => {
+            format!(
+                "unlock the keychain, or do so when asked at a terminal: oauthctl {again} --profile {name}"
+            )
+        }
+        (StoreFault::Denied, StoreKind::Keychain) => {
+            format!(
+                "where the keychain's prompt can be seen, answer it after: oauthctl {again} --profile {name}"
+            )
+        }
+        (StoreFault::TimedOut, StoreKind::Keychain) => {
+            "unlock or restart the keychain, and see whether it answers: oauthctl doctor".to_owned()
+        }
+        (StoreFault::Ambiguous, StoreKind::Keychain) => {
+            format!(
+                "remove the items that aren't oauthctl's, or log in again after: oauthctl logout --local --profile {name}"
+            )
+        }
+        (StoreFault::Corrupt, StoreKind::Keychain) => {
+            format!("replace it by logging in again: oauthctl login --profile {name}")
         }
         (StoreFault::Absent, StoreKind::Keychain) => {
             "where no keychain runs, keep tokens in an encrypted file: oauthctl login --store file"
@@ -122,8 +151,12 @@ fn store_hint(error: &StoreError, name: &str) -> String {
         }
         (StoreFault::WrongKey, _) => {
             format!(
-                "check OAUTHCTL_FILE_KEY; where the key is lost, log in again after: oauthctl logout --local --profile {name}"
+                "check OAUTHCTL_FILE_KEY; see which entries can be read with: oauthctl store verify; where the key is lost, log in again after: oauthctl logout --local --profile {name}"
             )
+        }
+        (StoreFault::Corrupt | StoreFault::Ambiguous | StoreFault::Missing, _) => {
+            "see what can't be read, and what to do about it, with: oauthctl store verify"
+                .to_owned()
         }
         (StoreFault::Newer, _) => {
             format!(

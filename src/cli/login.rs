@@ -60,7 +60,7 @@ impl Args {
             return Ok(self.show_request(&complete::profile(context, &found)?)?);
         }
         // A grant that isn't allowed is refused before anybody is asked for anything.
-        if let Ok(profile) = complete::profile(context, &found) {
+        if let Ok(profile) = complete::draft(context, &found) {
             self.grant(&profile)?;
         }
         complete::refuse_missing(context, &found, &self.missing(&found.layer))?;

@@ -15,7 +15,7 @@ Examples:
   oauthctl logout --all --local        forget everything, tell no server")]
 pub(super) struct Args {
     #[command(flatten)]
-    identity: As,
+    pub(super) identity: As,
     /// Forget the tokens of every profile
     #[arg(long, conflicts_with = "identity")]
     all: bool,

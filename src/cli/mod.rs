@@ -27,6 +27,7 @@ mod login;
 mod logout;
 mod man;
 mod names;
+mod pace;
 mod profile;
 mod provider;
 mod refresh;
@@ -97,7 +98,7 @@ impl Command {
         !matches!(self, Self::Doctor(_) | Self::Completions(_) | Self::Man(_))
     }
 
-    /// The command that makes the same token request once more.
+    /// The command that asks the same of the server and of the store once more.
     fn again(&self) -> String {
         let (words, identity) = match self {
             Self::Login(_) => ("login", None),
@@ -107,6 +108,7 @@ impl Command {
             Self::Curl(args) => ("header", args.identity.identity),
             Self::Exec(args) => ("header", args.identity.identity),
             Self::Refresh(args) => ("refresh", args.identity.identity),
+            Self::Logout(args) => ("logout", args.identity.identity),
             _ => ("refresh", None),
         };
         match identity {
@@ -128,7 +130,7 @@ impl Command {
             Self::Logout(args) => args.run(context),
             Self::Profile(args) => args.run(context),
             Self::Provider(args) => args.run(context),
-            Self::Store(args) => args.run(context),
+            Self::Store(args) => return args.run(context),
             Self::Doctor(args) => args.run(context),
             #[cfg(feature = "sandbox")]
             Self::Sandbox(args) => return args.run(context),

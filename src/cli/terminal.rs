@@ -9,9 +9,10 @@ use std::time::Duration;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::escape::escape;
-use crate::http::Transport;
+use crate::http::{Limits, Transport};
 use crate::report::Report;
 use crate::secret::Secret;
+use crate::store::Person;
 use crate::wire::{HttpRequest, HttpResponse};
 
 use super::args::When;
@@ -38,6 +39,18 @@ impl Terminal {
         Self { quiet, verbose, color, spins, told: Mutex::default() }
     }
 
+    /// Who sits there, as the stores see them.
+    #[must_use]
+    pub(super) fn person(&self) -> Person {
+        let teller = self.another();
+        Person::new(move |message| teller.note(message))
+    }
+
+    /// The same end of stderr, for somebody who keeps it longer.
+    pub(super) fn another(&self) -> Self {
+        Self { told: Mutex::default(), ..*self }
+    }
+
     /// A line that begins with a coloured word.
     pub(super) fn line(&self, color: &str, word: &str, message: &str) {
         let message = escape(message);
@@ -47,6 +60,11 @@ impl Terminal {
         } else {
             writeln!(io::stderr(), "{word}: {message}")
         };
+    }
+
+    /// Shows a person that something takes its time, until what this returns is dropped.
+    pub(super) fn spin(&self, what: &str) -> Option<Spinner> {
+        self.spins.then(|| Spinner::start(what.to_owned()))
     }
 
     /// A line about what was done.
@@ -112,8 +130,8 @@ impl Transport for Patient<'_> {
         self.spinning(request, &|| self.transport.send(request))
     }
 
-    fn send_hurried(&self, request: &HttpRequest) -> Result<HttpResponse> {
-        self.spinning(request, &|| self.transport.send_hurried(request))
+    fn send_within(&self, request: &HttpRequest, limits: Limits) -> Result<HttpResponse> {
+        self.spinning(request, &|| self.transport.send_within(request, limits))
     }
 }
 
@@ -123,18 +141,14 @@ impl Patient<'_> {
         request: &HttpRequest,
         send: &dyn Fn() -> Result<HttpResponse>,
     ) -> Result<HttpResponse> {
-        let _spinner = self.terminal.spins.then(|| {
-            Spinner::start(format!(
-                "waiting for {}",
-                request.endpoint.host_str().unwrap_or_default()
-            ))
-        });
+        let host = request.endpoint.host_str().unwrap_or_default();
+        let _spinner = self.terminal.spin(&format!("waiting for {host}"));
         send()
     }
 }
 
 /// Turns on stderr from the first second on, until it is dropped.
-struct Spinner {
+pub(super) struct Spinner {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ureq::Error;
 use ureq::config::Config;
@@ -62,25 +62,99 @@ impl Progress {
     }
 }
 
+/// How late a wait must end to tell that this process was stopped meanwhile (SIGSTOP, a debugger, a
+/// frozen container): far more than a busy machine is late by.
+const OVERSLEPT: Duration = Duration::from_millis(100);
+
+/// When a request must have its answer: ureq's own limits count from elsewhere.
+///
+/// Who was stopped finds its time over although nobody was slow, and its answer may be there
+/// already, for which a refresh token was spent. So it has its time anew, once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    at: Instant,
+    again: Option<Duration>,
+}
+
+impl Deadline {
+    /// So long from now on.
+    pub(super) fn after(time: Duration) -> Self {
+        Self { at: Instant::now() + time, again: Some(time) }
+    }
+
+    fn within(&self, mut timeout: NextTimeout) -> NextTimeout {
+        let left = self.at.saturating_duration_since(Instant::now()).into();
+        timeout.after = timeout.after.min(left);
+        timeout
+    }
+
+    /// Whether there is time again, since this process was stopped.
+    fn begins_anew(&mut self) -> bool {
+        let overslept = self.at.elapsed() > OVERSLEPT;
+        match self.again.take_if(|_| overslept) {
+            Some(time) => {
+                self.at = Instant::now() + time;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
 /// The layers of a connection, each told by what it passes on.
-pub(super) fn chain(progress: &Arc<Progress>, deadline: Instant) -> impl Connector {
-    ().chain(SocksConnector::default())
-        .chain(ConnectProxyConnector::default())
-        .chain(TcpConnector::default())
-        .chain(Connected(Arc::clone(progress)))
-        .chain(RustlsConnector::default())
-        .chain(Guard { progress: Arc::clone(progress), deadline })
+pub(super) fn chain(progress: &Arc<Progress>, deadline: Deadline) -> impl Connector {
+    let layers =
+        ().chain(SocksConnector::default())
+            .chain(ConnectProxyConnector::default())
+            .chain(TcpConnector::default())
+            .chain(Connected(Arc::clone(progress)))
+            .chain(RustlsConnector::default())
+            .chain(Guard { progress: Arc::clone(progress), deadline });
+    Held { layers, deadline }
+}
+
+/// Holds the making of a connection to the deadline.
+#[derive(Debug)]
+struct Held<C> {
+    layers: C,
+    deadline: Deadline,
+}
+
+impl<In: Transport, C: Connector<In>> Connector<In> for Held<C> {
+    type Out = C::Out;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let timeout = self.deadline.within(details.timeout);
+        // No time at all would be taken for a second.
+        if timeout.after.is_zero() {
+            return Err(Error::Timeout(timeout.reason));
+        }
+        let held = ConnectionDetails {
+            timeout,
+            addrs: details.addrs.clone(),
+            current_time: Arc::clone(&details.current_time),
+            run_connector: Arc::clone(&details.run_connector),
+            register_shutdown: Arc::clone(&details.register_shutdown),
+            ..*details
+        };
+        self.layers.connect(&held, chained)
+    }
 }
 
 /// Looks names up, but never `localhost`: a resolver may say anything.
 pub(super) struct Lookup {
     progress: Arc<Progress>,
+    deadline: Deadline,
     system: DefaultResolver,
 }
 
 impl Lookup {
-    pub(super) fn new(progress: &Arc<Progress>) -> Self {
-        Self { progress: Arc::clone(progress), system: DefaultResolver::default() }
+    pub(super) fn new(progress: &Arc<Progress>, deadline: Deadline) -> Self {
+        Self { progress: Arc::clone(progress), deadline, system: DefaultResolver::default() }
     }
 }
 
@@ -105,7 +179,7 @@ impl Resolver for Lookup {
                 }
                 addresses
             }
-            None => self.system.resolve(uri, config, timeout)?,
+            None => self.system.resolve(uri, config, self.deadline.within(timeout))?,
         };
         self.progress.reach(Phase::Connect);
         Ok(addresses)
@@ -146,7 +220,7 @@ impl<In: Transport> Connector<In> for Connected {
 #[derive(Debug)]
 struct Guard {
     progress: Arc<Progress>,
-    deadline: Instant,
+    deadline: Deadline,
 }
 
 impl<In: Transport> Connector<In> for Guard {
@@ -167,15 +241,7 @@ struct Guarded<T> {
     inner: T,
     /// Told when the request goes out; what goes to a proxy is no request yet.
     progress: Option<Arc<Progress>>,
-    deadline: Instant,
-}
-
-impl<T> Guarded<T> {
-    fn within(&self, mut timeout: NextTimeout) -> NextTimeout {
-        let left = self.deadline.saturating_duration_since(Instant::now()).into();
-        timeout.after = timeout.after.min(left);
-        timeout
-    }
+    deadline: Deadline,
 }
 
 impl<T: Transport> Transport for Guarded<T> {
@@ -184,16 +250,25 @@ impl<T: Transport> Transport for Guarded<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.deadline.begins_anew();
+        let timeout = self.deadline.within(timeout);
+        // It need not have been sent where there is no time left for it.
+        if timeout.after.is_zero() {
+            return Err(Error::Timeout(timeout.reason));
+        }
         if let Some(progress) = &self.progress {
             progress.reach(Phase::Sent);
         }
-        let timeout = self.within(timeout);
         self.inner.transmit_output(amount, timeout)
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let timeout = self.within(timeout);
-        self.inner.await_input(timeout)
+        match self.inner.await_input(self.deadline.within(timeout)) {
+            Err(Error::Timeout(_)) if self.deadline.begins_anew() => {
+                self.inner.await_input(self.deadline.within(timeout))
+            }
+            result => result,
+        }
     }
 
     fn is_open(&mut self) -> bool {

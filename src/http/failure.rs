@@ -33,8 +33,9 @@ impl Failure {
         self.phase != Phase::Sent && self.word().starts_with("invalid peer certificate")
     }
 
-    /// The error for a person; `timeout` is what the request was given.
-    pub(super) fn explain(self, timeout: Duration) -> Error {
+    /// The error for a person; `timeout` is what the request was given in all, `connect` what it was
+    /// given for the connection alone.
+    pub(super) fn explain(self, timeout: Duration, connect: Option<Duration>) -> Error {
         if matches!(self.error, ureq::Error::Http(_) | ureq::Error::BadUri(_)) {
             // Their own words may quote what they complain about.
             let server = &self.server;
@@ -43,9 +44,37 @@ impl Failure {
         if let Some(message) = self.bad_answer() {
             return Error::BadAnswer(message);
         }
+        let timeout = match (connect, self.phase) {
+            (Some(connect), Phase::Lookup | Phase::Connect) => timeout.min(connect),
+            _ => timeout,
+        };
         let (message, tells) = self.message(timeout);
         let source = tells.then(|| self.word().into());
-        Error::Network { message, sent: self.phase == Phase::Sent, source }
+        let sent = self.phase == Phase::Sent;
+        Error::Network { message, sent, passing: !sent && self.is_passing(), source }
+    }
+
+    /// Whether what stood in the way of a connection may be gone in a moment.
+    ///
+    /// Not so a name that nobody has, or a certificate that nobody trusts; and after a time-out there
+    /// is no time left.
+    fn is_passing(&self) -> bool {
+        let ureq::Error::Io(error) = &self.error else { return false };
+        match (self.phase, error.kind()) {
+            (Phase::Lookup, _) => is_passing_lookup(error),
+            (
+                Phase::Connect | Phase::Secure,
+                ErrorKind::ConnectionRefused
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+                | ErrorKind::UnexpectedEof
+                | ErrorKind::HostUnreachable
+                | ErrorKind::NetworkUnreachable
+                | ErrorKind::NetworkDown,
+            ) => true,
+            _ => false,
+        }
     }
 
     /// What is wrong with an answer that came.
@@ -119,6 +148,15 @@ impl Failure {
         };
         brief(&text, 300)
     }
+}
+
+/// Whether the resolver could not say at the time (`EAI_AGAIN`): it tells so in words alone.
+fn is_passing_lookup(error: &std::io::Error) -> bool {
+    /// `WSATRY_AGAIN`.
+    const TRY_AGAIN: i32 = 11_002;
+    let word = error.to_string().to_ascii_lowercase();
+    error.raw_os_error() == Some(TRY_AGAIN)
+        || ["temporary failure", "try again"].iter().any(|text| word.contains(text))
 }
 
 struct Peer<'a> {

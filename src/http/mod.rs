@@ -4,13 +4,13 @@ use std::cell::OnceCell;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::http::{HeaderValue, Request, Response, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, AsSendBody, Body, Proxy};
 
-use self::connect::{Lookup, Progress};
+use self::connect::{Deadline, Lookup, Progress};
 use self::failure::Failure;
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -32,16 +32,38 @@ pub trait Transport {
     /// An answer of any status is `Ok`; redirects are never followed.
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse>;
 
-    /// As [`Transport::send`], for whoever can do without: it doesn't wait long for a connection.
+    /// As [`Transport::send`], in the time that is left.
+    fn send_within(&self, request: &HttpRequest, limits: Limits) -> Result<HttpResponse>;
+}
+
+/// How much time a request has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From the look-up of the name to the last byte of the answer.
+    pub whole: Duration,
+    /// For the look-up, and for the connection, where they have less: nothing is sent by then.
+    pub connect: Option<Duration>,
+}
+
+impl Limits {
+    /// The longest that a look-up or a connection may take for whoever can do without an answer.
+    const HURRIED: Duration = Duration::from_secs(3);
+
+    /// For whoever can do without an answer: no long wait for a connection.
     ///
-    /// Only for that, since nothing has been sent by then. An answer is waited for as ever.
-    fn send_hurried(&self, request: &HttpRequest) -> Result<HttpResponse> {
-        self.send(request)
+    /// Only for that. Once the request is out, its answer is waited for as ever.
+    #[must_use]
+    pub const fn hurried(self) -> Self {
+        Self { connect: Some(Self::HURRIED), ..self }
     }
 }
 
 impl<F: Fn(&HttpRequest) -> Result<HttpResponse>> Transport for F {
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
+        self(request)
+    }
+
+    fn send_within(&self, request: &HttpRequest, _: Limits) -> Result<HttpResponse> {
         self(request)
     }
 }
@@ -54,9 +76,6 @@ const LONGEST_HEAD: usize = 32 * 1024;
 
 /// No deadline is later: an `Instant` has an end.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// The longest that a look-up or a connection may take for whoever can do without an answer.
-const HURRIED: Duration = Duration::from_secs(3);
 
 const USER_AGENT: &str = concat!("oauthctl/", env!("CARGO_PKG_VERSION"));
 
@@ -72,9 +91,9 @@ pub struct UreqTransport<'a> {
 }
 
 impl<'a> UreqTransport<'a> {
-    /// Gives each request `timeout` from the look-up of the name to the last byte of the answer,
-    /// trusts the certificates of `ca_file` besides the system's, and takes the proxy and
-    /// `SSL_CERT_FILE` from the environment.
+    /// Gives a request `timeout` from the look-up of the name to the last byte of the answer, all of
+    /// its tries together, trusts the certificates of `ca_file` besides the system's, and takes the
+    /// proxy and `SSL_CERT_FILE` from the environment.
     #[must_use]
     pub const fn new(timeout: Duration, ca_file: Option<PathBuf>, env: &'a Env) -> Self {
         Self { timeout, ca_file, env, roots: OnceCell::new() }
@@ -95,33 +114,23 @@ impl<'a> UreqTransport<'a> {
 
 impl Transport for UreqTransport<'_> {
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
-        self.send_within(request, None)
+        self.send_within(request, Limits { whole: self.timeout, connect: None })
     }
 
-    fn send_hurried(&self, request: &HttpRequest) -> Result<HttpResponse> {
-        self.send_within(request, Some(HURRIED))
-    }
-}
-
-impl UreqTransport<'_> {
-    fn send_within(
-        &self,
-        request: &HttpRequest,
-        connect: Option<Duration>,
-    ) -> Result<HttpResponse> {
+    fn send_within(&self, request: &HttpRequest, limits: Limits) -> Result<HttpResponse> {
         check(request)?;
         let proxy = proxy::choose(&request.endpoint, self.env)?;
-        let deadline = Instant::now() + self.timeout.min(LONGEST_TIMEOUT);
+        let deadline = Deadline::after(limits.whole.min(LONGEST_TIMEOUT));
+        let explain = |failure: Failure| failure.explain(self.timeout, limits.connect);
         let (last, others) = self.roots(request)?.split_last().expect("there are always roots");
         for roots in others {
-            match attempt(request, proxy.clone(), roots.clone(), deadline, connect) {
+            match attempt(request, proxy.clone(), roots.clone(), deadline, limits.connect) {
                 // Nothing has left yet: somebody else may vouch for the server.
                 Err(failure) if failure.is_untrusted() => {}
-                result => return result.map_err(|failure| failure.explain(self.timeout)),
+                result => return result.map_err(explain),
             }
         }
-        attempt(request, proxy, last.clone(), deadline, connect)
-            .map_err(|failure| failure.explain(self.timeout))
+        attempt(request, proxy, last.clone(), deadline, limits.connect).map_err(explain)
     }
 }
 
@@ -146,7 +155,7 @@ fn attempt(
     request: &HttpRequest,
     proxy: Option<Proxy>,
     roots: RootCerts,
-    deadline: Instant,
+    deadline: Deadline,
     connect: Option<Duration>,
 ) -> Result<HttpResponse, Failure> {
     let progress = Arc::new(Progress::new(proxy.is_some()));
@@ -160,7 +169,6 @@ fn attempt(
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
-        .timeout_global(Some(deadline.saturating_duration_since(Instant::now())))
         .timeout_resolve(connect)
         .timeout_connect(connect)
         .user_agent(USER_AGENT)
@@ -171,7 +179,7 @@ fn attempt(
         .proxy(proxy)
         .tls_config(TlsConfig::builder().root_certs(roots).build())
         .build();
-    let agent = Agent::with_parts(config, connector, Lookup::new(&progress));
+    let agent = Agent::with_parts(config, connector, Lookup::new(&progress, deadline));
     let response = match (&request.body, request.method) {
         (Some(body), _) => run(&agent, request, body.expose().as_slice()),
         // A POST without a body says so: `Content-Length: 0`.

@@ -75,8 +75,13 @@ fn assert_no_secret(error: &Error) {
 
 /// The message of a network error, its source, and whether the request may have arrived.
 fn network(error: Error) -> (String, String, bool) {
-    let Error::Network { message, sent, source } = error else { panic!("{error:?}") };
+    let Error::Network { message, sent, source, .. } = error else { panic!("{error:?}") };
     (message, source.map(|source| source.to_string()).unwrap_or_default(), sent)
+}
+
+/// Whether a network error may be over in a moment.
+fn is_passing(error: &Error) -> bool {
+    matches!(error, Error::Network { passing: true, .. })
 }
 
 fn bad_answer(error: Error) -> String {
@@ -234,6 +239,7 @@ fn a_connection_that_breaks_after_the_request_may_have_delivered_it() {
     let (cut_off, _requests) = answering("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{");
     for port in [closed, reset, cut_off] {
         let error = send(&post(&format!("http://127.0.0.1:{port}/t"))).unwrap_err();
+        assert!(!is_passing(&error));
         let (message, source, sent) = network(error);
         assert!(message.ends_with("the connection broke before the answer's end"), "{message}");
         assert!(!source.is_empty());
@@ -247,10 +253,25 @@ fn a_closed_port_is_told_by_its_name_and_nothing_was_sent() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let error = send(&post(&format!("http://127.0.0.1:{port}/t"))).unwrap_err();
+    assert!(is_passing(&error));
     assert_eq!(
         network(error),
         (format!("127.0.0.1:{port} refused the connection"), String::new(), false)
     );
+}
+
+#[test]
+fn a_connection_that_breaks_before_the_request_may_stand_in_a_moment() {
+    let closes = serve(drop);
+    let resets = serve(|stream| stream.peek(&mut [0]).map(drop).unwrap());
+    for port in [closes, resets] {
+        let error = send(&post(&format!("https://127.0.0.1:{port}/t"))).unwrap_err();
+        assert!(is_passing(&error), "{error:?}");
+        assert!(!network(error).2);
+    }
+    let (port, _requests) = answering("HTTP/1.1 204 No\r\n\r\n");
+    let error = send(&post(&format!("https://127.0.0.1:{port}/t"))).unwrap_err();
+    assert!(!is_passing(&error), "{error:?}");
 }
 
 #[test]
@@ -474,6 +495,7 @@ mod tls {
             [(None, None), (Some("other.pem"), None), (None, Some("other.pem"))]
         {
             let error = server.get("localhost", ca_file, cert_file).unwrap_err();
+            assert!(!is_passing(&error));
             let (message, source, sent) = network(error);
             assert_eq!(
                 message,

@@ -12,10 +12,14 @@ pub fn expiry(life: Life, now: UnixTime) -> String {
     }
 }
 
-/// The end of a token's life, seen from `now`: `in 58 min`, `5 min ago`; empty where none is known.
+/// The end of a token's life, seen from `now`: `in 58 min`, `5 min ago`; empty where none is known,
+/// and `in at most 60 min` where a clock was set back.
 #[must_use]
 pub fn end(life: Life, now: UnixTime) -> String {
     match (life.expires_in(now), life.expires_at) {
+        (Some(left @ 1..), _) if life.is_from_the_future(now) => {
+            format!("in at most {}", span(left.unsigned_abs()))
+        }
         (Some(left @ 1..), _) => from_now(left),
         (_, Some(end)) => from_now(end.saturating_sub(now).min(0)),
         (_, None) => String::new(),
@@ -78,7 +82,8 @@ mod tests {
     #[test]
     fn a_clock_set_back_promises_no_more_life_than_was_given() {
         let life = Life { obtained_at: 1_000, expires_at: Some(4_600) };
-        assert_eq!(expiry(life, -999_999), "expires in 60 min");
+        assert_eq!(expiry(life, -999_999), "expires in at most 60 min");
+        assert_eq!(expiry(life, 999), "expires in 60 min");
         let stillborn = Life { obtained_at: 1_000, expires_at: Some(900) };
         assert_eq!(expiry(stillborn, 0), "expired now");
     }

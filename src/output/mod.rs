@@ -10,6 +10,7 @@ pub mod humane;
 pub mod json;
 pub mod raw;
 pub mod show;
+pub mod stores;
 pub mod summary;
 pub mod table;
 

@@ -76,6 +76,49 @@ pub(super) fn check_redirect_uri(text: &str) -> Result<(), String> {
         .map_err(|_| "must be a URL such as http://127.0.0.1/callback".to_owned())
 }
 
+/// The keys whose values stand for `{KEY}` in URLs.
+pub const PLACEHOLDERS: &[&str] = &["tenant", "domain", "realm"];
+
+/// Checks what is to stand for a placeholder: no host and no segment of a path can be left by it.
+pub(super) fn check_part(text: &str) -> Result<(), String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let is_end = |byte: Option<u8>| byte.is_some_and(|byte| !b".-".contains(&byte));
+    let ends_well = is_end(text.bytes().next()) && is_end(text.bytes().last());
+    if !ends_well || text.len() > 253 || text.contains("..") || !text.bytes().all(fits) {
+        return Err("must be a name or a host, such as example.com: letters, digits, '.', '_' and '-', no '..', and neither '.' nor '-' at its ends".to_owned());
+    }
+    Ok(())
+}
+
+/// Puts a value in the place of each `{NAME}`.
+pub(super) fn fill<E>(
+    text: &str,
+    value_of: impl Fn(&str) -> Result<String, E>,
+) -> Result<String, E> {
+    let mut whole = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, behind)) = after.split_once('}') else { break };
+        whole.push_str(before);
+        whole.push_str(&value_of(name)?);
+        rest = behind;
+    }
+    whole.push_str(rest);
+    Ok(whole)
+}
+
+/// The text with something harmless in the place of each placeholder, so that the rest can be checked.
+pub(super) fn filled_with_samples(text: &str) -> Result<String, String> {
+    let expected = "may hold {tenant}, {domain} and {realm} in braces";
+    let sampled = fill(text, |name| {
+        if PLACEHOLDERS.contains(&name) {
+            return Ok("x".to_owned());
+        }
+        Err(format!("{expected}{}", nearest_word(name, PLACEHOLDERS)))
+    })?;
+    if sampled.contains(['{', '}']) { Err(expected.to_owned()) } else { Ok(sampled) }
+}
+
 /// Checks a pattern of hosts: `api.example.com`, `api.example.com:8443`, `*.example.com`, `[::1]:80`.
 pub(super) fn check_host_pattern(pattern: &str) -> Result<(), String> {
     let host = pattern.strip_prefix("*.").unwrap_or(pattern);
@@ -84,7 +127,9 @@ pub(super) fn check_host_pattern(pattern: &str) -> Result<(), String> {
     };
     if host.is_empty()
         || host.contains(|c: char| {
-            matches!(c, '/' | '@' | '?' | '#' | '*' | '\\') || c.is_whitespace() || c.is_control()
+            matches!(c, '/' | '@' | '?' | '#' | '*' | '\\' | '{' | '}')
+                || c.is_whitespace()
+                || c.is_control()
         })
     {
         return Err(expected());
@@ -163,6 +208,70 @@ mod tests {
             "http://0.0.0.0/",
         ] {
             assert!(check_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_stands_for_a_placeholder_leaves_neither_host_nor_segment() {
+        for good in [
+            "common",
+            "a",
+            "8eaef023-2b34-4da1-9baa-8bc8c9d6a490",
+            "dev-1.okta.com",
+            "My_Realm",
+            "_",
+        ] {
+            assert_eq!(check_part(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "evil.com/",
+            "a/b",
+            "a@b",
+            "..",
+            "a..b",
+            ".",
+            "a.",
+            ".a",
+            "-a",
+            "a-",
+            "%2f",
+            "a b",
+            " a",
+            "a\n",
+            "a\0b",
+            "ä",
+            "a。b",
+            "a#b",
+            "a?b",
+            "a:80",
+            "a\\b",
+            "{realm}",
+            "[::1]",
+            "a,b",
+            "a;b",
+            "a&b",
+            "a=b",
+            "a+b",
+            "a*b",
+            "a'b",
+            "a\"b",
+            "https://a",
+            &"a".repeat(254),
+        ] {
+            assert!(check_part(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn braces_hold_placeholders_and_nothing_else() {
+        assert_eq!(filled_with_samples("https://{domain}/{realm}/a").unwrap(), "https://x/x/a");
+        let near = filled_with_samples("https://{domian}/").unwrap_err();
+        assert!(near.ends_with("did you mean domain?"), "{near}");
+        for bad in
+            ["{", "}", "{}", "{domain", "domain}", "{{domain}}", "{a}", "{domain }", "{DOMAIN}"]
+        {
+            assert!(filled_with_samples(bad).is_err(), "{bad}");
         }
     }
 

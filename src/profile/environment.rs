@@ -24,6 +24,10 @@ pub(super) fn variables(
     let mut layers = Vec::new();
     for &(variable, key) in variables {
         let Some(text) = env.text(variable)? else { continue };
+        if ENDPOINT_VARIABLES.iter().any(|(known, _)| *known == variable) && text.contains('{') {
+            // What stands for a placeholder is the profile's to say: it decides where secrets go.
+            return Err(Error::config(format!("{variable} must not hold braces")));
+        }
         let mut layer = Layer::default();
         layer.set(key, from_text(key, &text, variable)?, Origin::Environment(variable));
         layers.push((variable, layer));

@@ -26,31 +26,56 @@ pub fn settings(dirs: &Dirs) -> Result<Layer> {
     Ok(read_layer(schema::SETTINGS, &dirs.settings())?.unwrap_or_default())
 }
 
+/// A preset, with all that it builds on.
+#[derive(Debug)]
+pub struct Preset {
+    /// Its keys.
+    pub layer: Layer,
+    /// The comment at its head, or at that of what it builds on: what a person must know of the provider.
+    pub notes: String,
+}
+
 /// The layer of a preset, the user's own before a built-in one, with all that it builds on.
 pub fn preset(dirs: &Dirs, name: &str) -> Result<Option<Layer>> {
+    Ok(noted_preset(dirs, name)?.map(|preset| preset.layer))
+}
+
+/// A preset as [`preset`] finds it, with what it says to people.
+pub fn noted_preset(dirs: &Dirs, name: &str) -> Result<Option<Preset>> {
     inherit(dirs, name, MAX_INHERITANCE, false)
 }
 
-fn inherit(dirs: &Dirs, name: &str, depth: usize, built_in: bool) -> Result<Option<Layer>> {
+fn inherit(dirs: &Dirs, name: &str, depth: usize, built_in: bool) -> Result<Option<Preset>> {
     if depth == 0 {
         return Err(Error::config(format!("the presets that {name} builds on never end")));
     }
-    let own = if built_in { None } else { read_layer(schema::PROFILE, &dirs.provider(name))? };
-    let Some(upper) = own
-        .map(Ok)
-        .or_else(|| presets::find(name).map(|text| read_preset(name, text)))
-        .transpose()?
-    else {
-        return Ok(None);
+    let path = dirs.provider(name);
+    let own = if built_in { None } else { read_file(&path)? };
+    let upper = match (own, presets::find(name)) {
+        (Some(text), _) => {
+            let origin = |line| Origin::File(path.clone(), line);
+            let layer = layer::read(schema::PROFILE, &text, &origin, Some(&path))?;
+            Preset { layer, notes: notes(&text) }
+        }
+        (None, Some(text)) => Preset { layer: read_preset(name, text)?, notes: notes(text) },
+        (None, None) => return Ok(None),
     };
-    let Some(base) = upper.text("provider") else { return Ok(Some(upper)) };
+    let Some(base) = upper.layer.text("provider") else { return Ok(Some(upper)) };
     // A user's preset may refine the built-in one of the same name.
     let Some(mut lower) = inherit(dirs, base, depth - 1, base == name)? else {
-        let placed = upper.get("provider").map(|entry| entry.origin.clone());
+        let placed = upper.layer.get("provider").map(|entry| entry.origin.clone());
         return Err(unknown_provider(dirs, base, placed));
     };
-    lower.overlay(upper);
+    lower.layer.overlay(upper.layer);
+    if !upper.notes.is_empty() {
+        lower.notes = upper.notes;
+    }
     Ok(Some(lower))
+}
+
+/// The lines of comment with which a preset begins.
+fn notes(text: &str) -> String {
+    text.lines().take_while(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Reads a built-in preset.

@@ -21,6 +21,7 @@ pub mod edit;
 pub mod environment;
 pub mod layer;
 pub mod load;
+pub mod placeholder;
 pub mod presets;
 pub mod schema;
 
@@ -86,6 +87,7 @@ pub struct Endpoints {
 impl Profile {
     /// Makes a profile of its merged layers.
     pub fn new(name: &str, layer: &Layer, dirs: &Dirs) -> Result<Self> {
+        let layer = &*placeholder::filled(layer)?;
         let text = |key| layer.text(key).map(str::to_owned);
         let base_url = absolute_url(layer, "base_url")?;
         let endpoint = |key| endpoint(layer, key, base_url.as_ref());

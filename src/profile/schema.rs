@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::check::{
-    check_host_pattern, check_name, check_redirect_uri, check_url, check_url_text, nearest_word,
+    check_host_pattern, check_name, check_part, check_redirect_uri, check_url, check_url_text,
+    filled_with_samples, nearest_word,
 };
 use crate::duration;
 use crate::terms::{ClientAuthMethod, GrantType, Identity};
@@ -24,8 +25,12 @@ pub enum Kind {
     Text,
     /// The name of a preset or a profile.
     Name,
+    /// What stands for `{KEY}` in URLs.
+    Part,
     /// An absolute URL.
     Url,
+    /// An absolute URL, or one that begins with `{base_url}`.
+    Issuer,
     /// A URL, absolute or resolved against `base_url`.
     Endpoint,
     /// One redirect URI or several, tried in order.
@@ -72,8 +77,11 @@ macro_rules! fields {
 /// The keys of a profile or a preset, in the order in which they are shown and written.
 pub const PROFILE: &[Field] = fields! {
     "provider": Kind::Name,
+    "tenant": Kind::Part,
+    "domain": Kind::Part,
+    "realm": Kind::Part,
     "base_url": Kind::Url,
-    "issuer": Kind::Url,
+    "issuer": Kind::Issuer,
     "token_url": Kind::Endpoint,
     "authorization_url": Kind::Endpoint,
     "device_authorization_url": Kind::Endpoint,
@@ -93,6 +101,7 @@ pub const PROFILE: &[Field] = fields! {
     "api_hosts": Kind::Hosts,
     "min_ttl": Kind::Duration,
     "ca_file": Kind::Path,
+    "authorization.params": Kind::Params,
     "request.method": Kind::Word(&["POST", "GET"]),
     "request.format": Kind::Word(&["form", "json", "query"]),
     "request.scope_separator": Kind::Separator,
@@ -195,7 +204,13 @@ impl Kind {
         let value = Value::Text(text.to_owned());
         match self {
             // An empty text takes back what a lower layer says.
-            Self::Text | Self::Path | Self::Url | Self::Endpoint | Self::RedirectUris
+            Self::Text
+            | Self::Path
+            | Self::Part
+            | Self::Url
+            | Self::Issuer
+            | Self::Endpoint
+            | Self::RedirectUris
                 if text.is_empty() =>
             {
                 Ok(value)
@@ -205,12 +220,8 @@ impl Kind {
             }
             Self::Text | Self::Path | Self::Separator => Ok(value),
             Self::Name => check_name(text).map(|()| value),
-            Self::Url => check_url(text).map(|_| value),
-            Self::Endpoint if text.starts_with('/') => check_url_text(text).map(|()| value),
-            Self::Endpoint if url::Url::parse(text) == Err(url::ParseError::RelativeUrlWithoutBase) => {
-                Err("must be a URL such as https://example.com/path, or begin with / to follow base_url".to_owned())
-            }
-            Self::Endpoint => check_url(text).map(|_| value),
+            Self::Part => check_part(text).map(|()| value),
+            Self::Url | Self::Issuer | Self::Endpoint => self.url(text).map(|()| value),
             Self::RedirectUris => self.list(vec![text.to_owned()]),
             Self::Word(words) if words.contains(&text) => Ok(value),
             Self::Word(words) => {
@@ -224,6 +235,24 @@ impl Kind {
             Self::Pointer => Err("must be a JSON pointer, which begins with /".to_owned()),
             _ => Err(format!("must be {}", self.expected())),
         }
+    }
+
+    /// Checks a URL, whatever will stand for its placeholders.
+    fn url(self, text: &str) -> Result<(), String> {
+        let (text, behind_base) = match (self, text.strip_prefix("{base_url}")) {
+            (Self::Issuer, Some(path)) if path.is_empty() || path.starts_with('/') => (path, true),
+            _ => (text, self == Self::Endpoint && text.starts_with('/')),
+        };
+        let text = filled_with_samples(text)?;
+        if behind_base {
+            return check_url_text(&text);
+        }
+        if self == Self::Endpoint
+            && url::Url::parse(&text) == Err(url::ParseError::RelativeUrlWithoutBase)
+        {
+            return Err("must be a URL such as https://example.com/path, or begin with / to follow base_url".to_owned());
+        }
+        check_url(&text).map(|_| ())
     }
 
     /// Checks a whole number.
@@ -305,8 +334,8 @@ impl Kind {
     pub const fn expected(self) -> &'static str {
         match self {
             Self::Text | Self::Path | Self::Separator | Self::Pointer => "a text in quotes",
-            Self::Name => "a name in quotes",
-            Self::Url | Self::Endpoint => "a URL in quotes",
+            Self::Name | Self::Part => "a name in quotes",
+            Self::Url | Self::Issuer | Self::Endpoint => "a URL in quotes",
             Self::RedirectUris => "a URL in quotes, or an array of them",
             Self::Secret => {
                 "where to find the secret, never the secret itself: { env = \"NAME\" }, { file = \"PATH\" }, { command = [\"CMD\", \"ARG\"] } or { store = true }"

@@ -177,6 +177,12 @@ impl Sandbox {
         self.shared.lock().record.counts(provider)
     }
 
+    /// How many connections are open: with none, all that came was seen to.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.count()
+    }
+
     /// Revokes the access tokens of a provider, though they look fresh to whoever has them.
     pub fn revoke_access_tokens(&self, provider: Provider) {
         self.shared.lock().ledger.revoke_access_tokens(provider);

@@ -1,6 +1,7 @@
 //! What came, as the server saw it, so that a test can assert on this side of the wire.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::provider::{Grant, Provider};
 use crate::secret::Secret;
@@ -13,6 +14,8 @@ const KEPT: usize = 16 * 1024 * 1024;
 pub struct Recorded {
     /// The provider that was asked.
     pub provider: Provider,
+    /// When it was decided: from here on a spent refresh token is spent.
+    pub at: Instant,
     /// The grant, where the request is well-formed enough to name one.
     pub grant: Option<Grant>,
     /// What came of it.

@@ -1,7 +1,7 @@
 //! The token endpoint: a request in, tokens or a refusal out.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::grant::{self, Granted};
 use super::http::{self, Answer, Exchange, Head};
@@ -43,6 +43,7 @@ pub(super) fn serve(
     };
     state.record.add(Recorded {
         provider,
+        at: Instant::now(),
         grant,
         outcome,
         method: head.method.clone(),

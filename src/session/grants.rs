@@ -22,7 +22,9 @@ impl Session<'_> {
                 self.login_required(&format!("the stored token was asked for with another {what}"))
             );
         }
-        let Some(held) = held else { return Err(self.login_required("nobody has logged in")) };
+        let Some(held) = held else {
+            return Err(self.login_required("its entry is gone from the token store"));
+        };
         let Some(tokens) = held.tokens().cloned() else {
             return Err(self.login_required("nobody has logged in"));
         };

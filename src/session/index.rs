@@ -74,7 +74,9 @@ impl IndexEntry {
     }
 }
 
-fn path(data_dir: &Path, name: &EntryName) -> PathBuf {
+/// The file of an entry's line.
+#[must_use]
+pub fn path(data_dir: &Path, name: &EntryName) -> PathBuf {
     slot::file(data_dir, DIRECTORY, name, "json")
 }
 

@@ -92,7 +92,12 @@ impl Journal {
         intent: &Intent,
         record_len: usize,
     ) -> Result<Self> {
+        let was_there = path.exists();
         Self::write_intent(path, key, intent, record_len).map_err(|error| {
+            // A torn one would say that something may have been sent.
+            if !was_there {
+                let _ = remove(path);
+            }
             fault(format!("can't write the journal {}, so nothing was sent", path.display()), error)
         })
     }

@@ -99,6 +99,7 @@ impl Session<'_> {
         let entry = index::read(self.vault.data_dir(), &name)?;
         let target = self.vault.target(entry.as_ref());
         let moves = entry.as_ref().is_some_and(|entry| entry.store != target);
+        let is_new = entry.is_none();
         let present = match &entry {
             Some(entry) => self.present(slot, entry, moves)?,
             None => None,
@@ -115,7 +116,12 @@ impl Session<'_> {
         if moves {
             self.vault.open(target)?.set(&name, &held.record.to_bytes()?)?;
         } else {
-            self.write(slot, &held)?;
+            self.write(slot, &held).inspect_err(|_| {
+                // Nothing is remembered to be where nothing ever was.
+                if is_new {
+                    let _ = index::remove(self.vault.data_dir(), &name);
+                }
+            })?;
         }
         Ok(held)
     }

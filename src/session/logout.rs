@@ -11,7 +11,8 @@ use crate::terms::Identity;
 use crate::token::TokenSet;
 
 /// What makes an entry useless to whoever has no other key and no other program.
-const UNREADABLE: [StoreFault; 3] = [StoreFault::Corrupt, StoreFault::WrongKey, StoreFault::Newer];
+const UNREADABLE: [StoreFault; 4] =
+    [StoreFault::Corrupt, StoreFault::WrongKey, StoreFault::Newer, StoreFault::Ambiguous];
 
 impl Session<'_> {
     /// Forgets a slot, after revoking its tokens where the provider can and `at_server` asks for it;
@@ -69,16 +70,22 @@ impl Session<'_> {
             return Ok(());
         }
         let credentials = self.credentials()?;
+        // Both within one time-out: others wait for the lock.
+        let end = self.exchange.pace.now().saturating_add(self.timeout);
         let refresh_token = tokens.refresh_token.as_ref().map(|token| (token, "refresh_token"));
         for (token, hint) in
             refresh_token.into_iter().chain([(&tokens.access_token, "access_token")])
         {
-            let revoked =
-                self.exchange.revoke(token, hint, endpoint, &self.profile.request, &credentials);
+            let dialect = &self.profile.request;
+            let revoked = self.exchange.revoke(token, hint, endpoint, dialect, &credentials, end);
             match revoked {
-                // Some servers revoke refresh tokens alone, and the access token with them.
+                // Some servers revoke refresh tokens alone, and the access token with them; some
+                // then say of it that it is none.
                 Err(Error::Refused(refusal))
-                    if refusal.error.as_deref() == Some("unsupported_token_type") => {}
+                    if matches!(
+                        refusal.error.as_deref(),
+                        Some("unsupported_token_type" | "invalid_token")
+                    ) => {}
                 other => other?,
             }
         }

@@ -29,7 +29,9 @@ use crate::wire::client_auth::ClientCredentials;
 mod answer;
 mod grants;
 pub mod index;
+pub mod inventory;
 mod journal;
+pub mod leftover;
 mod lock;
 mod login;
 mod logout;
@@ -42,6 +44,7 @@ pub mod secrets;
 pub mod slot;
 mod spend;
 pub mod vault;
+pub mod verify;
 
 pub use login::Login;
 
@@ -176,12 +179,12 @@ impl Session<'_> {
     /// READ: what the slot holds.
     fn read(&self, slot: &Slot) -> Result<Option<Held>> {
         let name = slot.name();
-        match index::read(self.vault.data_dir(), &name)? {
-            Some(entry) => {
-                self.read_from(self.vault.remembered(&name, &entry)?, entry.tombstone, slot)
-            }
-            None => Ok(None),
-        }
+        let Some((IndexEntry { store, tombstone, .. }, Some(bytes))) = self.vault.find(&name)?
+        else {
+            return Ok(None);
+        };
+        let record = Record::from_bytes(&bytes, store, name.as_str())?;
+        Ok(Some(Held { store, tombstone, record }))
     }
 
     fn read_from(&self, store: StoreKind, tombstone: u64, slot: &Slot) -> Result<Option<Held>> {

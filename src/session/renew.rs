@@ -170,7 +170,11 @@ impl Session<'_> {
     }
 
     fn life(&self, tokens: &TokenSet) -> String {
-        match tokens.expires_in((self.clock)()) {
+        let now = (self.clock)();
+        match tokens.expires_in(now) {
+            Some(seconds) if tokens.life().is_from_the_future(now) => {
+                format!("for at most {seconds} s: it is from the future by this clock")
+            }
             Some(seconds) => format!("for {seconds} s"),
             None => "without a known end".to_owned(),
         }

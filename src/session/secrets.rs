@@ -22,6 +22,17 @@ pub fn client_secret_entry(profile: &str) -> EntryName {
     EntryName::new(profile, "secret")
 }
 
+/// Whether an entry is that of a client secret.
+#[must_use]
+pub fn is_client_secret(name: &EntryName) -> bool {
+    *name == client_secret_entry(name.profile())
+}
+
+/// Whether these bytes can be a secret, or what keeps them from it.
+pub(super) fn check(bytes: &Secret<Vec<u8>>) -> Result<(), &'static str> {
+    line(bytes.expose().clone()).map(drop)
+}
+
 /// Opens the source of the secret that stands at `key` of a profile.
 pub fn open(
     source: &SecretSource,

@@ -55,10 +55,18 @@ impl EntryName {
         Self(format!("{profile}@{part}"))
     }
 
-    /// The name that this text is, if it is one.
+    /// The name that this text is, if it is one: others may make files and items of any name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        text.split_once('@').map(|(profile, part)| Self::new(profile, part))
+        let fit = |byte: u8| byte.is_ascii_alphanumeric() || b"@._-".contains(&byte);
+        let (profile, part) = text.split_once('@').filter(|_| text.bytes().all(fit))?;
+        Some(Self::new(profile, part))
+    }
+
+    /// What of the profile the entry holds.
+    #[must_use]
+    pub fn part(&self) -> &str {
+        self.0.split_once('@').map_or("", |(_, part)| part)
     }
 
     /// The profile that the entry belongs to.
@@ -74,18 +82,15 @@ impl EntryName {
     }
 }
 
-/// The least that a person is given who may be asked something.
-const PERSON: Duration = Duration::from_secs(60);
-
 /// What the stores need to know of the world.
 #[derive(Debug, Clone)]
 pub struct Place {
     /// The directory of this program's data.
     pub data_dir: PathBuf,
-    /// The longest that one call may take.
+    /// The longest that one call may take, but for the time that a person takes of it.
     pub timeout: Duration,
-    /// Whether a person is there, who may be asked to unlock a keychain.
-    pub may_prompt: bool,
+    /// Who may be asked to unlock a store; nobody where no person is there, or wants to be asked.
+    pub person: Option<Person>,
     /// The key of the file store, where the environment gives it (base64 of 32 bytes).
     pub file_key: Option<Secret>,
     /// The external helper of the command store.
@@ -93,10 +98,35 @@ pub struct Place {
 }
 
 impl Place {
-    /// The longest that one call takes: no shorter than a person needs, where one may be asked.
+    /// The longest that a call may take in which a person is asked: a timeout is for programs.
     #[must_use]
     pub fn deadline(&self) -> Duration {
-        if self.may_prompt { self.timeout.max(PERSON) } else { self.timeout }
+        self.person.as_ref().map_or(self.timeout, |person| self.timeout.max(person.patience))
+    }
+}
+
+/// Somebody who can unlock a store.
+#[derive(Clone)]
+pub struct Person {
+    /// The longest that a call waits for them; 60 s unless set.
+    pub patience: Duration,
+    tell: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Person {
+    /// Somebody who hears what `tell` is called with: that something waits for them.
+    pub fn new(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { patience: Duration::from_secs(60), tell: Arc::new(tell) }
+    }
+
+    fn tell(&self, message: &str) {
+        (self.tell)(message);
+    }
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Person").field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 

@@ -25,10 +25,19 @@ pub fn claims(token: &str) -> Option<Map<String, Value>> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// The claim `exp` in seconds since 1970; a fraction is dropped (RFC 7519 section 2).
+/// When a JWT ends that was given at `now`, by its claim `exp` (RFC 7519 section 4.1.4).
+///
+/// No server gives a token that has ended, or makes one later than it gives it: where `exp` and `iat`
+/// say so, its clock is not ours, and only the life between the two counts.
 #[must_use]
-pub fn expiry(token: &str) -> Option<i64> {
-    seconds(claims(token)?.get("exp")?)
+pub fn end(token: &str, now: i64) -> Option<i64> {
+    let claims = claims(token)?;
+    let claim = |name| claims.get(name).and_then(seconds);
+    let exp = claim("exp")?;
+    Some(match claim("iat") {
+        Some(iat) if exp <= now || iat > now => now.saturating_add(exp.saturating_sub(iat).max(0)),
+        _ => exp,
+    })
 }
 
 /// Whole seconds, of a number or of a string that holds one; what is out of range goes to its end.
@@ -57,7 +66,24 @@ mod tests {
     fn claims_are_read_without_verification() {
         let claims = claims(&jwt(r#"{"sub":"1","exp":1459270931}"#)).unwrap();
         assert_eq!(claims["sub"], "1");
-        assert_eq!(expiry(&jwt(r#"{"exp":1459270931.9}"#)), Some(1_459_270_931));
+        assert_eq!(end(&jwt(r#"{"exp":1459270931.9}"#), 0), Some(1_459_270_931));
+    }
+
+    #[test]
+    fn a_life_is_that_between_the_claims_where_the_servers_clock_is_not_ours() {
+        let end = |claims: &str| end(&jwt(claims), 10_000);
+        // Right, or made a while ago; and without a word of when it was made.
+        assert_eq!(end(r#"{"iat":10000,"exp":13600}"#), Some(13_600));
+        assert_eq!(end(r#"{"iat":9000,"exp":12600}"#), Some(12_600));
+        assert_eq!(end(r#"{"exp":5}"#), Some(5));
+        // A day behind, a day ahead, and a minute.
+        assert_eq!(end(r#"{"iat":-76400,"exp":-72800}"#), Some(13_600));
+        assert_eq!(end(r#"{"iat":96400,"exp":100000}"#), Some(13_600));
+        assert_eq!(end(r#"{"iat":10060,"exp":13660}"#), Some(13_600));
+        // Nonsense.
+        assert_eq!(end(r#"{"iat":20000,"exp":15000}"#), Some(10_000));
+        assert_eq!(end(r#"{"iat":"-9e99","exp":5}"#), Some(i64::MAX));
+        assert_eq!(end(r#"{"iat":9}"#), None);
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub fn expires_at(
     answer
         .expires_in
         .map(after)
-        .or_else(|| jwt::expiry(answer.access_token.expose()))
+        .or_else(|| jwt::end(answer.access_token.expose(), now))
         .or_else(|| dialect.default_expires_in.map(|s| after(i64::try_from(s).unwrap_or(i64::MAX))))
         .map(|end| end.clamp(now, latest))
 }
@@ -365,8 +365,13 @@ fn unavailable(response: &HttpResponse, redactor: &Redactor) -> Error {
     let ErrorResponse { status, error, description, uri } = refused(response, redactor);
     let uri = uri.map(|uri| format!("see {uri}"));
     let said: Vec<String> = [error, description, uri].into_iter().flatten().collect();
+    let wait = response.retry_after.filter(|&seconds| seconds > 0);
+    let wait = wait.map_or_else(String::new, |seconds| format!("; it asks to wait {seconds} s"));
     Error::Unavailable {
-        message: format!("the server can't answer now (status {status}): {}", said.join(": ")),
+        message: format!(
+            "the server can't answer now (status {status}{wait}): {}",
+            said.join(": ")
+        ),
         status,
         retry_after: response.retry_after,
     }

@@ -1,19 +1,16 @@
 //! Processes that are told to end, or are ended, in the middle of a renewal.
 
-use std::collections::hash_map::RandomState;
 use std::fs;
-use std::hash::BuildHasher;
-use std::thread;
 use std::time::Duration;
 
 use oauthctl::sandbox::{Provider, Reuse};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::{
-    DUE, assert_session_lives, counts, expired, grant_grace, hold_answers, journal, logged_in,
-    start_asking, wait_until,
+    DUE, Opens, assert_session_lives, counts, expired, grant_grace, hold_answers, journal,
+    logged_in, slot_file, start_asking, wait_until,
 };
-use crate::support::{Started, Test};
+use crate::support::Started;
 
 #[test]
 fn a_signal_during_the_exchange_ends_the_process_once_the_token_is_stored() {
@@ -34,12 +31,12 @@ fn a_signal_during_the_exchange_ends_the_process_once_the_token_is_stored() {
 #[test]
 fn a_signal_before_the_exchange_ends_the_process_at_once() {
     let test = expired();
-    let lock = fs::File::options().write(true).open(test.data().join("locks/standard@user.lock"));
+    let lock = fs::File::options().write(true).open(slot_file(&test, "locks", ".lock"));
     let lock = lock.unwrap();
     lock.lock().unwrap();
-    let waiting = [test.words("header").start()];
-    super::wait_until_open(&test.data().join("locks/standard@user.lock"), &waiting);
-    let [waiting] = waiting;
+    let opens = Opens::of(&slot_file(&test, "locks", ".lock"));
+    let waiting = test.words("header").start();
+    opens.wait_for_one();
     waiting.signal(Signal::INT);
     waiting.ends().fails_with(130);
     assert_eq!(counts(&test).refresh_token, 0);
@@ -82,50 +79,6 @@ fn after_a_kill_before_the_answer_the_refresh_token_waits_for_the_tokens_end_and
     assert!(!journal(&test).exists());
     test.server().behave(|behaviour| behaviour.reuse = Reuse::RevokesFamily);
     assert_session_lives(&test);
-}
-
-/// The request may have been sent, and its answer is not in the journal yet: the hole that is left.
-fn is_in_the_hole(test: &Test) -> bool {
-    let Ok(bytes) = fs::read(journal(test)) else { return false };
-    // Magic, generation, the sealed intent with its length in front, the length of the answer.
-    let number = |at: usize| {
-        bytes.get(at..at + 4).map_or(0, |four| u32::from_be_bytes(four.try_into().unwrap()))
-    };
-    number(17 + 4 + number(17) as usize) == 0
-}
-
-#[test]
-fn a_kill_at_any_moment_but_one_loses_no_session() {
-    let test = logged_in();
-    let seed = RandomState::new();
-    let mut holes = 0;
-    for run in 0..30_u64 {
-        let random = |below: u64| seed.hash_one((run, below)) % below;
-        let before = counts(&test).refresh_token;
-        let delay = Duration::from_millis(random(3) * 15);
-        hold_answers(&test, delay);
-        let running = test.words("refresh").start();
-        if run % 2 == 0 {
-            // Around the answer.
-            wait_until(|| counts(&test).refresh_token > before);
-            thread::sleep(delay + Duration::from_micros(random(12_000)));
-        } else {
-            thread::sleep(Duration::from_micros(random(60_000)));
-        }
-        running.signal(Signal::KILL);
-        let ended = running.ends();
-        hold_answers(&test, Duration::ZERO);
-        if is_in_the_hole(&test) {
-            holes += 1;
-            test.words("login").run().success();
-            continue;
-        }
-        let next = test.words("refresh").run();
-        assert_eq!(next.status, 0, "{seed:?}, run {run}, after {ended:?}: {next:?}");
-    }
-    assert_session_lives(&test);
-    assert_eq!(counts(&test).reuse, 0);
-    assert!(holes < 25, "{seed:?}: the kills are not spread");
 }
 
 #[test]

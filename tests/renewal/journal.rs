@@ -7,8 +7,7 @@ use std::time::Duration;
 use oauthctl::sandbox::Fault;
 
 use super::{
-    DUE, assert_session_lives, counts, expired, hold_answers, journal, logged_in, slot_file,
-    start_asking, wait_until,
+    DUE, assert_session_lives, counts, expired, journal, logged_in, slot_file, start_asking,
 };
 use crate::support::Test;
 
@@ -146,48 +145,4 @@ fn an_answer_that_makes_no_sense_is_kept_until_the_profile_is_mended() {
     fs::write(&profile, before + "[response]\naccess_token = \"/data/access_token\"\n").unwrap();
     test.words(&due).run().success().stdout_is("nested\n").stderr_is("");
     assert!(!journal(&test).exists());
-}
-
-#[test]
-fn a_full_disk_before_the_request_means_that_nothing_is_sent() {
-    let test = expired();
-    // Not one byte may be written to any file.
-    let outcome = test.shell("ulimit -f 0; oauthctl header").run();
-    outcome.fails_with(7).stderr_has("so nothing was sent");
-    assert_eq!(counts(&test).refresh_token, 0);
-    assert_session_lives(&test);
-}
-
-#[test]
-fn a_disk_that_fills_up_during_the_exchange_has_room_for_the_answer() {
-    const SCRIPT: &str = r#"
-        mkdir -m 700 "$OAUTHCTL_DATA_DIR"
-        mount -t tmpfs -o size=1m,mode=700 none "$OAUTHCTL_DATA_DIR" || exit 99
-        "$PROGRAM" login || exit
-        : >"$HOME/in"; until [ -e "$HOME/go" ]; do sleep 0.01; done
-        "$PROGRAM" refresh &
-        until [ -e "$HOME/sent" ]; do sleep 0.01; done
-        cat /dev/zero >"$OAUTHCTL_DATA_DIR/full" 2>"$HOME/why"
-        wait $! || exit
-        test ! -e "$OAUTHCTL_DATA_DIR/journals/standard@user.journal" || exit 98
-        rm "$OAUTHCTL_DATA_DIR/full"
-        "$PROGRAM" refresh"#;
-    let unshared = std::process::Command::new("unshare").args(["-rm", "true"]).status();
-    if !unshared.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: it needs a mount namespace of its own");
-        return;
-    }
-    let test = Test::new().sandbox().env("OAUTHCTL_PROFILE", "standard").env("SCRIPT", SCRIPT);
-    let test = test.env("PROGRAM", env!("CARGO_BIN_EXE_oauthctl"));
-    let tell = |name| fs::write(test.home().join(name), "").unwrap();
-    let script = test.shell("exec unshare -rm sh -c \"$SCRIPT\"").start();
-    wait_until(|| test.home().join("in").exists());
-    hold_answers(&test, Duration::from_secs(2));
-    tell("go");
-    wait_until(|| counts(&test).refresh_token > 0);
-    hold_answers(&test, Duration::ZERO);
-    tell("sent");
-    let outcome = script.ends().success();
-    assert!(!outcome.stderr.contains("could not be stored"), "{outcome:?}");
-    assert_eq!((counts(&test).refresh_token, counts(&test).reuse), (2, 0));
 }

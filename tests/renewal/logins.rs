@@ -6,8 +6,8 @@ use std::time::Duration;
 use oauthctl::sandbox::Provider;
 
 use super::{
-    assert_session_lives, counts, expired, journal, logged_in, slot_file, start_asking,
-    wait_until_open,
+    Opens, assert_session_lives, counts, expired, journal, logged_in, slot_file, start_asking,
+    wait_until_held,
 };
 use crate::support::Test;
 
@@ -57,15 +57,16 @@ fn a_logout_beside_a_renewal_waits_for_it_and_nothing_is_left() {
 #[test]
 fn of_two_logins_at_once_the_second_uses_the_firsts_result() {
     let test = typing();
-    let first = [test.words("login").start()];
+    let first = test.words("login").start();
     let lock = test.data().join("locks/typing@user.login");
-    super::wait_until(|| lock.exists());
-    wait_until_open(&lock, &first);
-    let second = [test.words("login").start()];
-    wait_until_open(&lock, &second);
+    wait_until_held(&lock, &first);
+    let opens = Opens::of(&lock);
+    let second = test.words("login").start();
+    opens.wait_for_one();
     answer(&test);
-    let outcomes = first.into_iter().chain(second).map(|login| login.ends().success());
-    let notes = outcomes.filter(|outcome| outcome.stderr.contains("its token is used")).count();
+    let outcomes = [first, second].map(|login| login.ends().success());
+    let notes =
+        outcomes.iter().filter(|outcome| outcome.stderr.contains("its token is used")).count();
     assert_eq!((notes, counts(&test).password), (1, 1));
 }
 
@@ -75,21 +76,18 @@ fn a_login_that_waited_takes_no_renewal_for_the_other_login() {
     answer(&test);
     test.words("login").run().success();
     fs::remove_file(test.home().join("go")).unwrap();
-    let first = [test.words("login").start()];
+    let first = test.words("login").start();
     let lock = test.data().join("locks/typing@user.login");
-    wait_until_open(&lock, &first);
-    let second = [test.words("login").env("OAUTHCTL_PASSWORD", "user/password:1").start()];
-    wait_until_open(&lock, &second);
+    wait_until_held(&lock, &first);
+    let opens = Opens::of(&lock);
+    let second = test.words("login").env("OAUTHCTL_PASSWORD", "user/password:1").start();
+    opens.wait_for_one();
     test.words("refresh").run().success();
     // The person at the first one mistypes.
     test.secret_file("typed", "mistyped");
     answer(&test);
-    for login in first {
-        login.ends().fails_with(5);
-    }
-    for login in second {
-        assert!(!login.ends().success().stderr.contains("its token is used"));
-    }
+    first.ends().fails_with(5);
+    second.ends().success().stderr_lacks("its token is used");
     assert_eq!(counts(&test).password, 3);
     assert_session_lives(&test);
 }
@@ -97,17 +95,14 @@ fn a_login_that_waited_takes_no_renewal_for_the_other_login() {
 #[test]
 fn a_second_login_that_asks_for_another_user_does_not_use_the_firsts_result() {
     let test = typing();
-    let first = [test.words("login").start()];
+    let first = test.words("login").start();
     let lock = test.data().join("locks/typing@user.login");
-    super::wait_until(|| lock.exists());
-    wait_until_open(&lock, &first);
+    wait_until_held(&lock, &first);
+    let opens = Opens::of(&lock);
     let second = test.words("login --username bob").start();
-    let second = [second];
-    wait_until_open(&lock, &second);
+    opens.wait_for_one();
     answer(&test);
-    let [first] = first;
     first.ends().success();
-    let [second] = second;
     second.ends().fails_with(5);
     assert_eq!(counts(&test).password, 2);
     test.words("refresh").run().success();
@@ -119,11 +114,10 @@ fn a_logout_while_a_person_types_does_not_spoil_the_login() {
     answer(&test);
     test.words("login").run().success();
     fs::remove_file(test.home().join("go")).unwrap();
-    let login = [test.words("login").start()];
-    wait_until_open(&test.data().join("locks/typing@user.login"), &login);
+    let login = test.words("login").start();
+    wait_until_held(&test.data().join("locks/typing@user.login"), &login);
     test.words("logout").run().success();
     answer(&test);
-    let [login] = login;
     login.ends().success();
     test.words("refresh").run().success();
 }

@@ -6,12 +6,12 @@ use std::fs;
 use oauthctl::sandbox::Provider;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{counts, slot_file, wait_until, wait_until_open};
+use super::{counts, slot_file, wait_until, wait_until_held};
 use crate::support::Test;
 use crate::support::keyring::{self, Keyring};
 
 /// A user whose commands find the keyring of this process, and name no store.
-fn at_keyring() -> Test {
+pub fn at_keyring() -> Test {
     let test = Test::new().sandbox().env("OAUTHCTL_PROFILE", "standard").env("OAUTHCTL_STORE", "");
     ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"]
         .into_iter()
@@ -19,7 +19,7 @@ fn at_keyring() -> Test {
 }
 
 /// How many items the keyring has for this program.
-fn items() -> usize {
+pub fn items() -> usize {
     let mut tool = std::process::Command::new("secret-tool");
     let output = tool.args(["search", "--all", "service", "oauthctl"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -95,12 +95,11 @@ fn a_login_that_is_interrupted_or_refused_moves_nothing() {
         let login = test.words("login --store file --password-stdin");
         login.stdin("user/password:1").run().success();
         for ends in [true, false] {
-            let login = [test.words("login --store keychain").start()];
-            wait_until_open(&test.data().join("locks/typing@user.login"), &login);
+            let login = test.words("login --store keychain").start();
+            wait_until_held(&test.data().join("locks/typing@user.login"), &login);
             // It has proved that the keychain can be written, and asks.
             wait_until(|| items() == 1);
             test.words("refresh").run().success();
-            let [login] = login;
             if ends {
                 // As a terminal does, to all in front of it.
                 let group = Pid::from_raw(i32::try_from(login.pid()).unwrap()).unwrap();

@@ -1,24 +1,40 @@
 //! Many processes at once: one request, one token.
 
 use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
-use super::{counts, expired, hold_answers, logged_in, slot_file, wait_until_open};
+use super::{Opens, counts, expired, hold_answers, slot_file};
 use crate::support::{Outcome, Started, Test};
 
 /// Runs each of these at once, to their ends.
-fn at_once(test: &Test, commands: &[&str]) -> Vec<Outcome> {
+pub fn at_once(test: &Test, commands: &[&str]) -> Vec<Outcome> {
     let started: Vec<_> = commands.iter().map(|words| start(test, words)).collect();
     started.into_iter().map(Started::ends).collect()
 }
 
-/// The same; none of them gets the slot's lock before each has read what is stored.
+/// The same; none of them gets the user's lock before each has read what is stored.
 fn held_up(test: &Test, commands: &[&str]) -> Vec<Outcome> {
-    let path = slot_file(test, "locks", ".lock");
-    let lock = File::options().write(true).open(&path).unwrap();
+    held_up_at(test, &slot_file(test, "locks", ".lock"), commands, |_| ())
+}
+
+/// The same, at any lock; they are shown when all of them wait.
+pub fn held_up_at(
+    test: &Test,
+    path: &Path,
+    commands: &[&str],
+    waiting: impl FnOnce(&[Started<'_>]),
+) -> Vec<Outcome> {
+    let lock = File::options().write(true).open(path).unwrap();
     lock.lock().unwrap();
-    let started: Vec<_> = commands.iter().map(|words| start(test, words)).collect();
-    wait_until_open(&path, &started);
+    let opens = Opens::of(path);
+    let start = |words: &&str| {
+        let started = start(test, words);
+        opens.wait_for_one();
+        started
+    };
+    let started: Vec<_> = commands.iter().map(start).collect();
+    waiting(&started);
     drop(lock);
     started.into_iter().map(Started::ends).collect()
 }
@@ -29,26 +45,10 @@ fn start<'a>(test: &'a Test, words: &str) -> Started<'a> {
 
 /// All ended well, and printed this.
 #[track_caller]
-fn assert_all_print(outcomes: Vec<Outcome>, line: &str) {
+pub fn assert_all_print(outcomes: Vec<Outcome>, line: &str) {
     for outcome in outcomes {
         outcome.success().stdout_is(line);
     }
-}
-
-#[test]
-fn of_fifty_that_find_a_token_ended_one_asks_and_all_print_the_same_header() {
-    let test = expired();
-    let outcomes = at_once(&test, &["header"; 50]);
-    assert_all_print(outcomes, &format!("Authorization: Bearer {}\n", test.access_token()));
-    assert_eq!((counts(&test).refresh_token, counts(&test).reuse), (1, 0));
-}
-
-#[test]
-fn of_fifty_that_want_a_machine_token_one_asks() {
-    let test = Test::new().sandbox().env("OAUTHCTL_PROFILE", "kabbage");
-    let outcomes = at_once(&test, &["client-token"; 50]);
-    assert_all_print(outcomes, &format!("{}\n", test.access_token()));
-    assert_eq!(test.asked(oauthctl::sandbox::Provider::Kabbage), 1);
 }
 
 #[test]
@@ -85,25 +85,7 @@ fn a_forced_machine_token_joins_the_others_too() {
     test.words("client-token").prints_secrets().run().success();
     let locks = std::fs::read_dir(test.data().join("locks")).unwrap();
     let path = locks.flatten().next().unwrap().path();
-    let lock = File::options().write(true).open(&path).unwrap();
-    lock.lock().unwrap();
-    let started: Vec<_> = (0..6).map(|_| start(&test, "client-token --force")).collect();
-    wait_until_open(&path, &started);
-    drop(lock);
-    assert_all_print(
-        started.into_iter().map(Started::ends).collect(),
-        &format!("{}\n", test.access_token()),
-    );
+    let outcomes = held_up_at(&test, &path, &["client-token --force"; 6], |_| ());
+    assert_all_print(outcomes, &format!("{}\n", test.access_token()));
     assert_eq!(test.asked(oauthctl::sandbox::Provider::Kabbage), 2);
-}
-
-#[test]
-fn ten_rotations_in_a_row_spend_each_refresh_token_once() {
-    let test = logged_in();
-    for round in 1..=10 {
-        for outcome in held_up(&test, &["refresh"; 4]) {
-            outcome.success();
-        }
-        assert_eq!((counts(&test).refresh_token, counts(&test).reuse), (round, 0));
-    }
 }

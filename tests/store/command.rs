@@ -308,16 +308,6 @@ fn a_helper_that_hangs_is_given_up_on_and_so_is_what_it_left_behind() {
 }
 
 #[test]
-fn a_person_who_may_be_asked_is_given_a_minute() {
-    let place = Place { timeout: Duration::from_secs(1), ..place(Path::new("")) };
-    assert_eq!(place.deadline(), Duration::from_secs(1));
-    let place = Place { may_prompt: true, ..place };
-    assert_eq!(place.deadline(), Duration::from_secs(60));
-    let place = Place { timeout: PATIENT, ..place };
-    assert_eq!(place.deadline(), PATIENT);
-}
-
-#[test]
 fn what_a_helper_complains_about_is_heard_without_the_secret() {
     let helper = Scripted::new();
     let store = helper.open();

@@ -224,8 +224,10 @@ mod on_unix {
             |_, _| (),
             || {
                 for umask in [0, 0o777] {
-                    rustix::process::umask(Mode::from_raw_mode(umask));
+                    // The home itself is no part of it.
+                    rustix::process::umask(Mode::from_raw_mode(0o077));
                     let home = tempfile::tempdir().unwrap();
+                    rustix::process::umask(Mode::from_raw_mode(umask));
                     let data_dir = home.path().join("above/data");
                     let store = open(&data_dir);
                     store.set(&user("a"), &secret(b"value")).unwrap();

@@ -1,14 +1,18 @@
 //! The keychain store on a real gnome-keyring, and where there is none.
 
+mod ends;
+mod unlock;
+
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support::child;
 use crate::support::keyring::{self, Keyring};
 use oauthctl::error::StoreFault;
 use oauthctl::store::keychain::KeychainStore;
-use oauthctl::store::{Place, Store, auto, installation_id};
+use oauthctl::store::{Person, Place, Store, auto, installation_id};
 use oauthctl::terms::StoreKind;
 
 use super::{fault, keeps_the_contract, place, read, secret, user};
@@ -26,6 +30,7 @@ fn all_end_with(expected: StoreFault, place: &Place) {
     assert_eq!(fault(store.reserve(&user("a"), 10)), expected);
     assert_eq!(fault(store.set(&user("a"), &secret(b"value"))), expected);
     assert_eq!(fault(store.delete(&user("a"))), expected);
+    assert_eq!(fault(store.names()), expected);
     let (kind, reason) = auto(place);
     assert_eq!(kind, StoreKind::File);
     assert_eq!(fault::<()>(Err(reason.unwrap())), expected);
@@ -73,12 +78,13 @@ fn a_locked_keychain_is_told_and_nobody_is_asked_who_is_not_there() {
 fn a_prompt_that_nothing_can_show_is_a_refusal() {
     keyring::with(Keyring::Unlocked, || {
         let home = tempfile::tempdir().unwrap();
-        let place = Place { may_prompt: true, ..place(home.path()) };
+        let place = Place { person: Some(Person::new(|_| ())), ..place(home.path()) };
         open(&place).set(&user("a"), &secret(b"value")).unwrap();
         keyring::lock();
         let asked = keyring::listen();
         KeychainStore::probe(&place).unwrap();
-        assert!(!asked.calls().contains("Unlock"), "the probe prompts");
+        assert_eq!(fault(open(&place).names()), StoreFault::Locked);
+        assert!(!asked.calls().contains("Unlock"), "the probe or the list prompts");
         assert_eq!(fault(open(&place).get(&user("a"))), StoreFault::Denied);
         assert_eq!(fault(open(&place).set(&user("a"), &secret(b"new"))), StoreFault::Denied);
         assert_eq!(fault(open(&place).get(&user("b"))), StoreFault::Denied);
@@ -129,13 +135,11 @@ fn on_a_bus_without_a_keyring_there_is_no_keychain() {
 fn a_keyring_without_a_collection_is_none_to_keep_anything_in() {
     keyring::with(Keyring::Fresh, || {
         let home = tempfile::tempdir().unwrap();
-        for may_prompt in [false, true] {
-            let place = Place { may_prompt, ..place(home.path()) };
+        for person in [None, Some(Person::new(|_| ()))] {
+            let place = Place { person, ..place(home.path()) };
             let error = open(&place).set(&user("a"), &secret(b"value")).unwrap_err();
             assert_eq!(error.to_string(), "the keychain has no default collection");
-            assert_eq!(fault::<()>(Err(error)), StoreFault::Absent);
-            assert_eq!(read(&open(&place), &user("a")), None);
-            assert_eq!(auto(&place).0, StoreKind::File);
+            all_end_with(StoreFault::Absent, &place);
         }
     });
 }
@@ -164,8 +168,7 @@ fn what_another_program_wrote_is_handed_over_as_it_is() {
     keyring::with(Keyring::Unlocked, || {
         let home = tempfile::tempdir().unwrap();
         let place = place(home.path());
-        let username = format!("a@user:{}", installation_id(home.path()).unwrap());
-        let attributes = ["service", "oauthctl", "username", &username, "target", "default"];
+        let attributes = attributes(&place);
         for by_hand in [&b"by hand"[..], b""] {
             keyring::store(&attributes, by_hand);
             assert_eq!(read(&open(&place), &user("a")).unwrap(), by_hand);
@@ -175,11 +178,75 @@ fn what_another_program_wrote_is_handed_over_as_it_is() {
     });
 }
 
+#[test]
+fn five_hundred_entries_are_listed_and_read_far_within_the_deadline() {
+    keyring::with(Keyring::Unlocked, || {
+        let home = tempfile::tempdir().unwrap();
+        let place = place(home.path());
+        for n in 0..500 {
+            open(&place).set(&user(&format!("p{n}")), &secret(b"value")).unwrap();
+        }
+        let hurried = Place { timeout: Duration::from_secs(10), ..place };
+        assert_eq!(open(&hurried).names().unwrap().len(), 500);
+        assert_eq!(read(&open(&hurried), &user("p250")).unwrap(), b"value");
+    });
+}
+
+#[test]
+fn entries_that_come_and_go_keep_no_other_from_being_listed() {
+    keyring::with(Keyring::Unlocked, || {
+        let home = tempfile::tempdir().unwrap();
+        let place = place(home.path());
+        open(&place).set(&user("stays"), &secret(b"value")).unwrap();
+        let fleeting = user("fleeting");
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let store = open(&place);
+                while !done.load(Ordering::Relaxed) {
+                    store.set(&fleeting, &secret(b"value")).unwrap();
+                    store.delete(&fleeting).unwrap();
+                }
+            });
+            for _ in 0..200 {
+                let names = open(&place).names();
+                if names.is_err() {
+                    done.store(true, Ordering::Relaxed);
+                }
+                let mut names = names.unwrap();
+                names.retain(|name| *name != fleeting);
+                assert_eq!(names, [user("stays")]);
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    });
+}
+
 fn all_end_in_ambiguity(place: &Place) {
     let store = open(place);
     assert_eq!(fault(store.get(&user("a"))), StoreFault::Ambiguous);
     assert_eq!(fault(store.reserve(&user("a"), 10)), StoreFault::Ambiguous);
     assert_eq!(fault(store.set(&user("a"), &secret(b"value"))), StoreFault::Ambiguous);
-    assert_eq!(fault(store.delete(&user("a"))), StoreFault::Ambiguous);
+    assert_eq!(store.names().unwrap(), [user("a")]);
     assert_eq!(auto(place).0, StoreKind::Keychain);
+}
+
+#[test]
+fn who_deletes_an_entry_is_rid_of_every_item_that_answers_to_its_name() {
+    keyring::with(Keyring::Unlocked, || {
+        let home = tempfile::tempdir().unwrap();
+        let place = place(home.path());
+        let store = open(&place);
+        store.set(&user("a"), &secret(b"value")).unwrap();
+        store.set(&user("b"), &secret(b"other")).unwrap();
+        keyring::store(&[&attributes(&place)[..], &["more", "than one"]].concat(), b"second");
+        store.delete(&user("a")).unwrap();
+        assert_eq!(store.names().unwrap(), [user("b")]);
+    });
+}
+
+/// The attributes of the item of `a@user`.
+fn attributes(place: &Place) -> [&'static str; 6] {
+    let username = format!("a@user:{}", installation_id(&place.data_dir).unwrap());
+    ["service", "oauthctl", "username", username.leak(), "target", "default"]
 }

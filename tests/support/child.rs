@@ -2,6 +2,7 @@
 
 use std::any::type_name;
 use std::env;
+use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
 /// Tells a child that it is one.
@@ -15,6 +16,16 @@ const MARK: &str = "OAUTHCTL_TEST_CHILD";
 /// test itself: its type tells which test is to run again.
 pub fn run<F: FnOnce(), T>(
     children: usize,
+    prepare: impl FnMut(usize, &mut Command) -> T,
+    body: F,
+) -> bool {
+    run_by(&[], children, prepare, body)
+}
+
+/// The same, by a program that runs the command after its own arguments, such as `nice`.
+pub fn run_by<F: FnOnce(), T>(
+    by: &[&str],
+    children: usize,
     mut prepare: impl FnMut(usize, &mut Command) -> T,
     body: F,
 ) -> bool {
@@ -26,7 +37,10 @@ pub fn run<F: FnOnce(), T>(
     let name = path.split_once("::").map_or(path, |(_, name)| name);
     let name = name.strip_suffix("::{{closure}}").expect("the body is a closure in a test");
     let start = |number| {
-        let mut child = Command::new(env::current_exe().unwrap());
+        let program = env::current_exe().unwrap();
+        let mut words = by.iter().map(OsStr::new).chain([program.as_os_str()]);
+        let mut child = Command::new(words.next().expect("there is the program itself"));
+        child.args(words);
         child.env_clear().env(MARK, "1").env("PATH", env::var_os("PATH").unwrap_or_default());
         let kept = prepare(number, &mut child);
         child.args(["--exact", name, "--nocapture"]);
@@ -42,6 +56,7 @@ pub fn run<F: FnOnce(), T>(
             "{name} failed in its own process:\n{told}{}",
             String::from_utf8_lossy(&output.stderr)
         );
+        eprint!("{told}");
     }
     true
 }

@@ -1,17 +1,27 @@
 //! A real gnome-keyring on a real D-Bus, both private to one test: nothing of the user's is touched.
 
+mod listener;
+pub mod prompter;
+mod session;
+
 use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Write};
+use std::collections::HashMap;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
-use std::{env, fs, thread};
+use std::{env, thread};
 
-use tempfile::TempDir;
+pub use listener::listen;
+use oauthctl::store::installation_id;
+use rustix::process::{Pid, Signal, kill_process};
+use secret_service::EncryptionType;
+use secret_service::blocking::{Item, SecretService};
+pub use session::Daemon;
+use session::{Scene, Session};
 
-use super::{child, installed};
+use super::{Test, child, installed};
 
 /// What a test finds on the bus.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,12 +30,17 @@ pub enum Keyring {
     Missing,
     /// A keyring in a fresh home: it has no default collection.
     Fresh,
-    /// A keyring with an unlocked default collection.
+    /// A keyring with an unlocked default collection; once it is locked, nothing shows its prompt.
     Unlocked,
+    /// The same, with a screen on which prompts are shown: see [`prompter`].
+    OnScreen,
 }
 
 const PROGRAMS: [&str; 5] =
     ["dbus-daemon", "dbus-send", "dbus-monitor", "gnome-keyring-daemon", "secret-tool"];
+
+/// The password of the default collection.
+pub const PASSWORD: &str = "password";
 
 /// Runs `body`, a closure in a test, in a process that finds such a keyring.
 ///
@@ -33,9 +48,11 @@ const PROGRAMS: [&str; 5] =
 /// now and then when many clients come and go (42.1, in `plain_negotiate`):
 /// a test that failed with it is run again.
 pub fn with<F: FnOnce() + Clone>(keyring: Keyring, body: F) {
-    if !PROGRAMS.iter().all(|program| installed(program)) {
+    let all = PROGRAMS.iter().all(|program| installed(program));
+    if !all || keyring == Keyring::OnScreen && !prompter::installed() {
         // Not captured: that a test was skipped must be seen.
-        let _ = writeln!(io::stderr(), "skipped: it needs dbus, gnome-keyring, libsecret-tools");
+        let needs = "dbus, gnome-keyring, libsecret-tools, some gcr, xvfb, xdotool";
+        let _ = writeln!(io::stderr(), "skipped: it needs {needs}");
         return;
     }
     for attempts_left in (0..5).rev() {
@@ -45,7 +62,7 @@ pub fn with<F: FnOnce() + Clone>(keyring: Keyring, body: F) {
                 1,
                 |_, child| {
                     let session = Session::start(keyring, &died);
-                    session.enter(child);
+                    session.scene.enter(child);
                     session
                 },
                 body.clone(),
@@ -59,10 +76,42 @@ pub fn with<F: FnOnce() + Clone>(keyring: Keyring, body: F) {
     }
 }
 
+/// A user whose commands find the keyring of this process, and name no store.
+pub fn user() -> Test {
+    let test = Test::new().sandbox().env("OAUTHCTL_PROFILE", "standard").env("OAUTHCTL_STORE", "");
+    ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"]
+        .into_iter()
+        .fold(test, |test, name| test.env(name, env::var_os(name).unwrap()))
+}
+
 /// Locks the default collection of the keyring that this process finds.
 pub fn lock() {
     let collection = "array:objpath:/org/freedesktop/secrets/aliases/default";
     ask(&mut Command::new("dbus-send"), "Lock", collection).expect("the keyring does not lock");
+}
+
+/// What the item of an entry holds, as another program sees it.
+pub fn look(test: &Test, entry: &str) -> Vec<u8> {
+    with_item(test, entry, |item| item.get_secret().unwrap())
+}
+
+/// Changes what the item of an entry holds, as another program could.
+pub fn edit(test: &Test, entry: &str, secret: &[u8]) {
+    with_item(test, entry, |item| item.set_secret(secret, "text/plain").unwrap());
+}
+
+fn with_item<T>(test: &Test, entry: &str, work: impl FnOnce(&Item<'_>) -> T) -> T {
+    let service = SecretService::connect(EncryptionType::Plain).unwrap();
+    let username = username(test, entry);
+    let attributes = HashMap::from([("service", "oauthctl"), ("username", &*username)]);
+    let found = service.search_items(attributes).unwrap();
+    let [item] = &found.unlocked[..] else { panic!("{entry} is not one item") };
+    work(item)
+}
+
+/// What tells the item of an entry from all others.
+pub fn username(test: &Test, entry: &str) -> String {
+    format!("{entry}:{}", installation_id(&test.data()).unwrap())
 }
 
 /// Makes an item as another program could, in the keyring that this process finds.
@@ -77,151 +126,103 @@ pub fn store(attributes: &[&str], secret: &[u8]) {
     assert!(tool.wait().unwrap().success());
 }
 
-/// Writes down every call on the bus from now on.
-pub fn listen() -> Listener {
-    let mut monitor = Command::new("dbus-monitor")
-        .args(["--session", "--profile", "type='method_call'"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut output = BufReader::new(monitor.stdout.take().unwrap());
-    // It hears first how it comes to the bus, and last how it stops being an ordinary client.
-    let mut line = String::new();
-    while !line.contains("NameLost") {
-        line.clear();
-        assert!(output.read_line(&mut line).unwrap() > 0, "the monitor ended");
+/// Removes every item with these attributes, as another program could.
+pub fn clear(attributes: &[&str]) {
+    let mut tool = Command::new("secret-tool");
+    assert!(tool.arg("clear").args(attributes).status().unwrap().success());
+}
+
+/// The keyring's process.
+pub fn daemon() -> Service {
+    Service::of("org.freedesktop.secrets")
+}
+
+/// The process of the bus.
+pub fn bus() -> Service {
+    Service::of("org.freedesktop.DBus")
+}
+
+/// Starts a keyring that has nothing, in the place of one that has ended.
+pub fn start_fresh() -> Daemon {
+    Scene::here().start_keyring_in("fresh", false)
+}
+
+/// Starts a keyring again, unlocked, after the one that this process found has ended.
+pub fn restart() -> Daemon {
+    Scene::here().start_keyring(true)
+}
+
+/// Starts a bus and a keyring again, after those that this process found have ended.
+pub fn restart_all() -> [Daemon; 2] {
+    let scene = Scene::here();
+    let bus = scene.start_bus();
+    [scene.start_keyring(true), bus]
+}
+
+/// A process that serves on the bus.
+pub struct Service {
+    name: &'static str,
+    pid: Pid,
+}
+
+impl Service {
+    fn of(name: &'static str) -> Self {
+        let answer = ask_bus("GetConnectionUnixProcessID", name).expect("nobody has this name");
+        let pid = answer.split_whitespace().last().and_then(|pid| pid.parse().ok());
+        Self { name, pid: Pid::from_raw(pid.unwrap()).unwrap() }
     }
-    Listener { _monitor: Daemon(monitor), output }
-}
 
-/// Who listens on the bus.
-pub struct Listener {
-    _monitor: Daemon,
-    output: BufReader<ChildStdout>,
-}
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal).unwrap();
+    }
 
-impl Listener {
-    /// The calls that were heard, a line each.
-    pub fn calls(mut self) -> String {
-        // The bus keeps the order: what came before this call is heard before it.
-        let mut calls = String::new();
-        ask(&mut Command::new("dbus-send"), "TheEnd", "string:");
-        while !calls.contains("TheEnd") {
-            self.output.read_line(&mut calls).unwrap();
+    /// Suspends it, until the value is dropped.
+    pub fn stop(&self) -> Stopped {
+        self.signal(Signal::STOP);
+        Stopped(self.pid)
+    }
+
+    /// Kills it, and waits until the bus knows.
+    pub fn kill(&self) {
+        self.signal(Signal::KILL);
+        while ask_bus("NameHasOwner", self.name).is_some_and(|answer| answer.contains("true")) {
+            thread::sleep(Duration::from_millis(2));
         }
-        calls
     }
 }
 
-/// A bus and what runs on it; both end with the value.
-struct Session {
-    home: TempDir,
-    daemons: Vec<Daemon>,
-    /// Told when a daemon ended by itself.
-    died: Rc<Cell<bool>>,
-}
+/// A process that is suspended.
+pub struct Stopped(Pid);
 
-impl Drop for Session {
+impl Drop for Stopped {
     fn drop(&mut self) {
-        let ended =
-            self.daemons.iter_mut().any(|daemon| matches!(daemon.0.try_wait(), Ok(Some(_))));
-        self.died.set(self.died.get() || ended);
+        // It may have been killed meanwhile.
+        let _ = kill_process(self.0, Signal::CONT);
     }
 }
 
-struct Daemon(Child);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Session {
-    fn start(keyring: Keyring, died: &Rc<Cell<bool>>) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let mut session = Self { home, daemons: Vec::new(), died: Rc::clone(died) };
-        session.start_bus();
-        if keyring != Keyring::Missing {
-            session.start_keyring(keyring == Keyring::Unlocked);
-        }
-        session
-    }
-
-    /// A bus that starts no service by itself: what the machine has installed doesn't matter.
-    fn start_bus(&mut self) {
-        let config = self.home.path().join("bus.conf");
-        let text = format!(
-            "<busconfig><type>session</type><listen>{}</listen><policy context=\"default\">\
-             <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>\
-             <allow own=\"*\"/></policy></busconfig>",
-            address(self.home.path())
-        );
-        fs::write(&config, text).unwrap();
-        let mut bus = Command::new("dbus-daemon")
-            .args(["--nofork", "--print-address", "--config-file"])
-            .arg(config)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(bus.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        self.daemons.push(Daemon(bus));
-        assert!(ready.starts_with("unix:"), "the bus did not start");
-    }
-
-    fn start_keyring(&mut self, unlocked: bool) {
-        let mut command = Command::new("gnome-keyring-daemon");
-        command.args(["--foreground", "--components=secrets"]);
-        if unlocked {
-            command.arg("--unlock");
-        }
-        command.env_clear().env("PATH", env::var_os("PATH").unwrap());
-        self.enter(&mut command);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut daemon = command.spawn().unwrap();
-        daemon.stdin.take().unwrap().write_all(b"password").unwrap();
-        self.daemons.push(Daemon(daemon));
-        self.wait_for_keyring(unlocked);
-    }
-
-    fn wait_for_keyring(&self, unlocked: bool) {
-        for _ in 0..500 {
-            let mut command = Command::new("dbus-send");
-            self.enter(&mut command);
-            match ask(&mut command, "ReadAlias", "string:default") {
-                Some(answer) if !unlocked || answer.contains("/collection/") => return,
-                _ => thread::sleep(Duration::from_millis(20)),
-            }
-        }
-        panic!("the keyring did not start");
-    }
-
-    /// Lets a program find this session, and no other.
-    fn enter(&self, command: &mut Command) {
-        let home = self.home.path();
-        command
-            .env("HOME", home)
-            .env("XDG_RUNTIME_DIR", home)
-            .env("DBUS_SESSION_BUS_ADDRESS", address(home));
-    }
+/// What the bus itself says of a name.
+fn ask_bus(method: &str, name: &str) -> Option<String> {
+    let mut command = Command::new("dbus-send");
+    command
+        .args(["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/"])
+        .arg(format!("org.freedesktop.DBus.{method}"))
+        .arg(format!("string:{name}"));
+    answer(&mut command)
 }
 
 /// Calls a method of the Secret Service; `None` where it fails or nobody answers.
 fn ask(dbus_send: &mut Command, method: &str, argument: &str) -> Option<String> {
-    let output = dbus_send
+    dbus_send
         .args(["--session", "--print-reply", "--dest=org.freedesktop.secrets"])
         .arg("/org/freedesktop/secrets")
         .arg(format!("org.freedesktop.Secret.Service.{method}"))
-        .arg(argument)
-        .output()
-        .unwrap();
-    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+        .arg(argument);
+    answer(dbus_send)
 }
 
-fn address(home: &Path) -> String {
-    format!("unix:path={}/bus", home.display())
+fn answer(dbus_send: &mut Command) -> Option<String> {
+    let output = dbus_send.output().unwrap();
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
 }

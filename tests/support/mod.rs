@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 pub mod child;
 mod files;
+pub mod gateway;
 #[cfg(target_os = "linux")]
 pub mod keyring;
 mod outcome;

@@ -49,7 +49,8 @@ pub fn answer(status: u16, kind: &str, body: &str) -> String {
     )
 }
 
-fn read(connection: &TcpStream) -> Option<String> {
+/// One request, head and body in one text.
+pub fn read(connection: &TcpStream) -> Option<String> {
     let mut reader = BufReader::new(connection);
     let (mut request, mut length) = (String::new(), 0);
     loop {

@@ -15,6 +15,7 @@ pub struct Started<'a> {
     stdout: Receiver<Vec<u8>>,
     stderr: Receiver<Vec<u8>>,
     printed: Vec<u8>,
+    told: Vec<u8>,
 }
 
 impl<'a> Run<'a> {
@@ -25,7 +26,7 @@ impl<'a> Run<'a> {
         let mut process = Process::start(command, self.deadline);
         let stdout = read_all(process.child.stdout.take().unwrap());
         let stderr = read_all(process.child.stderr.take().unwrap());
-        Started { run: self, process, stdout, stderr, printed: Vec::new() }
+        Started { run: self, process, stdout, stderr, printed: Vec::new(), told: Vec::new() }
     }
 }
 
@@ -33,17 +34,13 @@ impl Started<'_> {
     /// Waits until this is on its stdout; returns all that is there then.
     #[track_caller]
     pub fn prints(&mut self, text: &str) -> String {
-        loop {
-            let printed = String::from_utf8_lossy(&self.printed);
-            if printed.contains(text) {
-                return printed.into_owned();
-            }
-            let left = self.process.end.saturating_duration_since(Instant::now());
-            let Ok(piece) = self.stdout.recv_timeout(left) else {
-                panic!("no {text:?} in {printed:?}");
-            };
-            self.printed.extend(piece);
-        }
+        wait_for(text, &mut self.printed, &self.stdout, self.process.end)
+    }
+
+    /// Waits until this is on its stderr; returns all that is there then.
+    #[track_caller]
+    pub fn tells(&mut self, text: &str) -> String {
+        wait_for(text, &mut self.told, &self.stderr, self.process.end)
     }
 
     /// Its process id.
@@ -62,8 +59,21 @@ impl Started<'_> {
         drop(self.process.child.stdin.take());
         let status = self.process.wait();
         self.printed.extend(self.process.rest(&self.stdout));
-        let stderr = self.process.rest(&self.stderr);
+        self.told.extend(self.process.rest(&self.stderr));
         let Some(status) = status else { panic!("{:?} hangs", self.run.args) };
-        self.run.watched(Outcome::new(status, &self.printed, &stderr))
+        self.run.watched(Outcome::new(status, &self.printed, &self.told))
+    }
+}
+
+#[track_caller]
+fn wait_for(text: &str, seen: &mut Vec<u8>, more: &Receiver<Vec<u8>>, end: Instant) -> String {
+    loop {
+        let so_far = String::from_utf8_lossy(seen);
+        if so_far.contains(text) {
+            return so_far.into_owned();
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        let Ok(piece) = more.recv_timeout(left) else { panic!("no {text:?} in {so_far:?}") };
+        seen.extend(piece);
     }
 }

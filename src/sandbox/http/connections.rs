@@ -54,6 +54,11 @@ impl Connections {
         drop(self.stopped.wait_while(self.lock(), |state| !state.stopping));
     }
 
+    /// How many are open.
+    pub(in crate::sandbox) fn count(&self) -> usize {
+        self.lock().open.len()
+    }
+
     /// Whether the server stops.
     pub(super) fn stopping(&self) -> bool {
         self.lock().stopping

@@ -53,7 +53,7 @@ impl<'a> Call<'a> {
         Self {
             helper,
             installation,
-            may_prompt: place.may_prompt,
+            may_prompt: place.person.is_some(),
             begun: Instant::now(),
             deadline: place.deadline(),
         }

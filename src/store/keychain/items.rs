@@ -14,17 +14,22 @@ use crate::store::split::Items;
 /// Whose items they are, as a keychain shows it.
 pub(super) const SERVICE: &str = "oauthctl";
 
+/// The items that answer to these attributes, which every platform names in its own way.
+#[cfg(any(windows, target_os = "macos"))]
+pub(super) fn search(attributes: &HashMap<&str, &str>) -> Result<Vec<Entry>> {
+    keyring::Entry::store_status().as_ref().map_err(|error| explain(SERVICE, error))?;
+    Entry::search(attributes).map_err(|error| explain(SERVICE, &error))
+}
+
 /// The items of one DATA directory.
 pub(super) struct Keyring {
     installation: String,
-    /// Whether a person may be asked to unlock the keychain.
-    pub(super) may_prompt: bool,
-    leave: Leave,
+    pub(super) leave: Leave,
 }
 
 impl Keyring {
-    pub(super) fn new(installation: &str, may_prompt: bool, leave: &Leave) -> Self {
-        Self { installation: installation.to_owned(), may_prompt, leave: leave.clone() }
+    pub(super) fn new(installation: &str, leave: &Leave) -> Self {
+        Self { installation: installation.to_owned(), leave: leave.clone() }
     }
 
     /// What tells an item from those of other entries and of other DATA directories.
@@ -45,7 +50,7 @@ impl Keyring {
 impl Items for Keyring {
     fn get(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>> {
         let username = self.username(name);
-        if let Some(answer) = platform::read(name, &username, self.may_prompt) {
+        if let Some(answer) = platform::read(name, &username, &self.leave) {
             return answer;
         }
         match Self::entry(name, &username)?.get_secret() {
@@ -58,7 +63,7 @@ impl Items for Keyring {
     /// What was written is read again: some keychains have kept less than they acknowledged.
     fn set(&self, name: &str, value: &Secret<Vec<u8>>) -> Result<()> {
         let username = self.username(name);
-        platform::before_set(&username, self.may_prompt)?;
+        platform::before_set(name, &username, &self.leave)?;
         let entry = Self::entry(name, &username)?;
         self.leave.to_write()?;
         entry.set_secret(value.expose()).map_err(|error| explain(name, &error))?;
@@ -70,16 +75,29 @@ impl Items for Keyring {
 
     fn delete(&self, name: &str) -> Result<()> {
         let username = self.username(name);
-        platform::before_delete(&username, self.may_prompt)?;
+        platform::before_delete(&username, &self.leave)?;
         let entry = Self::entry(name, &username)?;
         self.leave.to_write()?;
         match entry.delete_credential() {
             Ok(()) | Err(keyring_core::Error::NoEntry) => Ok(()),
+            // Who wants an entry gone wants all gone that answers to its name.
+            Err(keyring_core::Error::Ambiguous(items)) => items
+                .iter()
+                .try_for_each(Entry::delete_credential)
+                .map_err(|error| explain(name, &error)),
             Err(error) => Err(explain(name, &error)),
         }
     }
 
     fn names(&self) -> Result<Vec<String>> {
-        Err(failed("listing is not there yet"))
+        let mut names: Vec<_> = platform::usernames(&self.leave)?
+            .iter()
+            .filter_map(|username| username.strip_suffix(&self.username("")))
+            .map(str::to_owned)
+            .collect();
+        // That two items have one name is told by who reads it.
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
     }
 }

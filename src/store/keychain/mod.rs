@@ -36,10 +36,7 @@ impl KeychainStore {
     /// Asks whether a keychain answers here and could keep something; a locked one does not count
     /// where nobody may be asked to unlock it. It never prompts.
     pub fn probe(place: &Place) -> Result<()> {
-        let may_prompt = place.may_prompt;
-        bounded::within(place.timeout, move |leave| {
-            platform::probe(&Keyring::new("", may_prompt, leave))
-        })
+        bounded::within(place, |leave| platform::probe(&Keyring::new("", leave)))
     }
 
     fn call<T: Send + 'static>(
@@ -47,20 +44,19 @@ impl KeychainStore {
         installation: String,
         call: impl FnOnce(&Platform) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let may_prompt = self.place.may_prompt;
-        bounded::within(self.place.timeout, move |leave| {
-            call(&platform::platform(Keyring::new(&installation, may_prompt, leave)))
+        bounded::within(&self.place, move |leave| {
+            call(&platform::platform(Keyring::new(&installation, leave)))
         })
     }
 
-    /// As [`KeychainStore::call`], where there can be items at all.
+    /// As [`KeychainStore::call`], where there can be items at all; else the keychain must answer.
     fn call_existing<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Platform) -> Result<T> + Send + 'static,
     ) -> Result<Option<T>> {
         match installation::existing(&self.place.data_dir)? {
             Some(installation) => self.call(installation, call).map(Some),
-            None => Ok(None),
+            None => Self::probe(&self.place).map(|()| None),
         }
     }
 }

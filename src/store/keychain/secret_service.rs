@@ -15,6 +15,7 @@ use zbus::address::transport::{Transport, UnixSocket};
 use zbus::blocking::connection::Builder;
 use zbus::{Address, DBusError};
 
+use super::bounded::Leave;
 use super::fault::{FAILED, ambiguous, because, plain};
 use super::items::{Keyring, SERVICE};
 use crate::error::{Error, Result, StoreFault};
@@ -39,61 +40,78 @@ pub(super) fn modifiers(name: &str, _: &str) -> [(&'static str, Cow<'static, str
 /// Whether there is a collection to keep items in, and nobody needs to unlock it who isn't there.
 pub(super) fn probe(items: &Keyring) -> Result<()> {
     let service = connect()?;
-    writable(&service, items.may_prompt)
+    let is_locked = service.get_collection_by_alias(DEFAULT)?.is_locked()?;
+    if is_locked && !items.leave.may_ask() { Err(ServiceError::Locked.into()) } else { Ok(()) }
 }
 
 /// Reads an item the short way; `None` leaves it to keyring.
 pub(super) fn read(
     name: &str,
     username: &str,
-    may_prompt: bool,
+    leave: &Leave,
 ) -> Option<Result<Option<Secret<Vec<u8>>>>> {
-    match try_read(name, username, may_prompt) {
+    match try_read(name, username, leave) {
         // Nobody is told that there is nothing before keyring has looked, too.
         Ok(None) => None,
         Err(Error::Store(error)) if error.fault == StoreFault::Failed => {
             // Keyring could prompt. But an item that is made anew meanwhile is found at the second try.
-            (!may_prompt).then(|| try_read(name, username, may_prompt))
+            (!leave.may_ask()).then(|| try_read(name, username, leave))
         }
         answer => Some(answer),
     }
 }
 
-fn try_read(name: &str, username: &str, may_prompt: bool) -> Result<Option<Secret<Vec<u8>>>> {
+fn try_read(name: &str, username: &str, leave: &Leave) -> Result<Option<Secret<Vec<u8>>>> {
     let service = connect()?;
-    let found = search(&service, username, may_prompt)?;
-    let item = match (&found.unlocked[..], &found.locked[..]) {
-        ([], []) => return Ok(None),
-        ([item], []) => item,
-        ([], [item]) if may_prompt => {
-            item.unlock()?;
-            item
+    let item = find_unlocked(&service, name, username, leave)?;
+    Ok(item.map(|item| item.get_secret()).transpose()?.map(Secret::new))
+}
+
+/// Sees to it that keyring can set an item without a prompt, of which nobody here would know.
+pub(super) fn before_set(name: &str, username: &str, leave: &Leave) -> Result<()> {
+    find_unlocked(&connect()?, name, username, leave).map(|_| ())
+}
+
+/// Sees to it that items to delete show, and that keyring can delete them without a prompt.
+pub(super) fn before_delete(username: &str, leave: &Leave) -> Result<()> {
+    let service = connect()?;
+    for item in search(&service, username, leave)?.locked {
+        ask(leave)?;
+        item.unlock()?;
+    }
+    Ok(())
+}
+
+/// The usernames of all items that this program ever made, for whichever DATA directory. It never prompts.
+pub(super) fn usernames(_: &Leave) -> Result<Vec<String>> {
+    let service = connect()?;
+    let found = service.search_items(HashMap::from([("service", SERVICE), ("target", DEFAULT)]))?;
+    if !found.locked.is_empty() {
+        return Err(ServiceError::Locked.into());
+    }
+    if found.unlocked.is_empty() {
+        // Keychains other than GNOME's show none while they are locked.
+        if service.get_collection_by_alias(DEFAULT)?.is_locked()? {
+            return Err(ServiceError::Locked.into());
         }
-        ([], [_]) => return Err(ServiceError::Locked.into()),
-        _ => return Err(ambiguous(name)),
+    }
+    let attributes = found.unlocked.iter().filter_map(|item| match item.get_attributes() {
+        Err(error) if is_gone(&error) => None,
+        attributes => Some(attributes),
+    });
+    let usernames = attributes.map(|attributes| attributes.map(|mut all| all.remove("username")));
+    Ok(usernames.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+}
+
+/// Whether an item was removed since it was found.
+fn is_gone(error: &ServiceError) -> bool {
+    use zbus::fdo::Error as Standard;
+    let error = match error {
+        ServiceError::Zbus(zbus::Error::FDO(error)) => &**error,
+        ServiceError::ZbusFdo(error) => error,
+        _ => return false,
     };
-    Ok(Some(Secret::new(item.get_secret()?)))
-}
-
-/// Refuses to set an item for which keyring would prompt when nobody may be asked.
-pub(super) fn before_set(username: &str, may_prompt: bool) -> Result<()> {
-    if may_prompt {
-        return Ok(());
-    }
-    let service = connect()?;
-    let found = find(&service, username)?;
-    match (&found.unlocked[..], &found.locked[..]) {
-        ([], []) => writable(&service, may_prompt),
-        (_, []) => Ok(()),
-        _ => Err(ServiceError::Locked.into()),
-    }
-}
-
-/// Sees to it that an item to delete shows, and that keyring would not prompt when nobody may be asked.
-pub(super) fn before_delete(username: &str, may_prompt: bool) -> Result<()> {
-    let service = connect()?;
-    let found = search(&service, username, may_prompt)?;
-    if found.locked.is_empty() || may_prompt { Ok(()) } else { Err(ServiceError::Locked.into()) }
+    matches!(error, Standard::UnknownMethod(_) | Standard::UnknownObject(_))
 }
 
 /// Connects to the keychain; over anything but a Unix socket, with encryption.
@@ -113,15 +131,44 @@ fn connect() -> Result<SecretService<'static>, ServiceError> {
     SecretService::connect_with_existing(EncryptionType::Dh, connection)
 }
 
-/// All items of this name. Keychains other than GNOME's show none while they are locked.
+/// The item of this name, if there is one; where it is locked, a person is asked to unlock it.
+fn find_unlocked<'a>(
+    service: &'a SecretService<'a>,
+    name: &str,
+    username: &str,
+    leave: &Leave,
+) -> Result<Option<Item<'a>>> {
+    let mut found = search(service, username, leave)?;
+    match (found.unlocked.pop(), found.locked.pop()) {
+        _ if !(found.unlocked.is_empty() && found.locked.is_empty()) => Err(ambiguous(name)),
+        (Some(_), Some(_)) => Err(ambiguous(name)),
+        (None, Some(item)) => {
+            ask(leave)?;
+            item.unlock()?;
+            Ok(Some(item))
+        }
+        (unlocked, None) => Ok(unlocked),
+    }
+}
+
+/// All items of this name, in a keychain that could hold one.
 fn search<'a>(
     service: &'a SecretService<'a>,
     username: &str,
-    may_prompt: bool,
+    leave: &Leave,
 ) -> Result<SearchItemsResult<Item<'a>>> {
     let found = find(service, username)?;
-    let none = found.unlocked.is_empty() && found.locked.is_empty();
-    if none && unlock(service, may_prompt)? { find(service, username) } else { Ok(found) }
+    if !(found.unlocked.is_empty() && found.locked.is_empty()) {
+        return Ok(found);
+    }
+    let collection = service.get_collection_by_alias(DEFAULT)?;
+    if !collection.is_locked()? {
+        return Ok(found);
+    }
+    // Keychains other than GNOME's show none while they are locked.
+    ask(leave)?;
+    collection.unlock()?;
+    find(service, username)
 }
 
 /// All items of this name that show, by the very attributes that keyring gives them. It never prompts.
@@ -131,26 +178,9 @@ fn find<'a>(service: &'a SecretService<'a>, username: &str) -> Result<SearchItem
     Ok(service.search_items(attributes)?)
 }
 
-/// Unlocks the default collection; tells whether it was locked.
-fn unlock<'a>(service: &'a SecretService<'a>, may_prompt: bool) -> Result<bool> {
-    let collection = match service.get_collection_by_alias(DEFAULT) {
-        Err(ServiceError::NoResult) => return Ok(false),
-        collection => collection?,
-    };
-    let was_locked = collection.is_locked()?;
-    if was_locked {
-        if !may_prompt {
-            return Err(ServiceError::Locked.into());
-        }
-        collection.unlock()?;
-    }
-    Ok(was_locked)
-}
-
-/// Whether an item can be made.
-fn writable<'a>(service: &'a SecretService<'a>, may_prompt: bool) -> Result<()> {
-    let is_locked = service.get_collection_by_alias(DEFAULT)?.is_locked()?;
-    if is_locked && !may_prompt { Err(ServiceError::Locked.into()) } else { Ok(()) }
+/// Refuses to ask for unlocking where nobody is there to be asked.
+fn ask(leave: &Leave) -> Result<(), ServiceError> {
+    if leave.to_ask() { Ok(()) } else { Err(ServiceError::Locked) }
 }
 
 impl From<ServiceError> for Error {
@@ -166,11 +196,8 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Error {
     };
     let (kind, message) = match service {
         ServiceError::Locked => return plain(StoreFault::Locked, LOCKED),
+        ServiceError::Prompt => return plain(StoreFault::Denied, DISMISSED),
         ServiceError::NoResult => (StoreFault::Absent, "the keychain has no default collection"),
-        ServiceError::Prompt => (
-            StoreFault::Denied,
-            "the prompt to unlock the keychain was dismissed, or nothing here can show it",
-        ),
         ServiceError::Unavailable => (StoreFault::Absent, NO_BUS),
         ServiceError::Zbus(bus) => of_bus(bus),
         ServiceError::ZbusFdo(standard) => of_standard(standard),
@@ -180,6 +207,8 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Error {
 }
 
 const LOCKED: &str = "the keychain is locked";
+const DISMISSED: &str =
+    "the prompt to unlock the keychain was dismissed, or nothing here can show it";
 const NO_BUS: &str = "no session bus can be reached, and so no keychain";
 
 fn of_bus(error: &zbus::Error) -> (StoreFault, &'static str) {

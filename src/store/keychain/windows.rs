@@ -4,10 +4,12 @@
 #![allow(clippy::unnecessary_wraps)]
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::error::Error as StdError;
 
-use super::fault::{FAILED, because};
-use super::items::{Keyring, SERVICE};
+use super::bounded::Leave;
+use super::fault::{self, FAILED, because};
+use super::items::{Keyring, SERVICE, search};
 use crate::error::{Error, Result, StoreFault};
 use crate::secret::Secret;
 use crate::store::split::{Items, Split};
@@ -35,18 +37,32 @@ pub(super) fn probe(items: &Keyring) -> Result<()> {
 }
 
 /// There is no shorter way than keyring's.
-pub(super) const fn read(_: &str, _: &str, _: bool) -> Option<Result<Option<Secret<Vec<u8>>>>> {
+pub(super) const fn read(_: &str, _: &str, _: &Leave) -> Option<Result<Option<Secret<Vec<u8>>>>> {
     None
 }
 
 /// Setting never prompts.
-pub(super) const fn before_set(_: &str, _: bool) -> Result<()> {
+pub(super) const fn before_set(_: &str, _: &str, _: &Leave) -> Result<()> {
     Ok(())
 }
 
 /// Deleting never prompts.
-pub(super) const fn before_delete(_: &str, _: bool) -> Result<()> {
+pub(super) const fn before_delete(_: &str, _: &Leave) -> Result<()> {
     Ok(())
+}
+
+/// The usernames of all items that this program ever made.
+pub(super) fn usernames(_: &Leave) -> Result<Vec<String>> {
+    let prefix = format!("{SERVICE}:");
+    let items = search(&HashMap::from([("pattern", &*format!("^{prefix}"))]))?;
+    let attributes = items.iter().filter_map(|item| match item.get_attributes() {
+        // It was removed since it was found.
+        Err(keyring_core::Error::NoEntry) => None,
+        attributes => Some(attributes.map_err(|error| fault::explain(&prefix, &error))),
+    });
+    attributes
+        .map(|attributes| attributes.map(|all| all["target_name"].replacen(&prefix, "", 1)))
+        .collect()
 }
 
 /// The fault that an error inside of keyring's speaks of.

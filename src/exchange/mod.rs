@@ -1,9 +1,12 @@
 //! One request to a token endpoint and its answer, told to whoever listens.
 
+use std::time::Duration;
+
 use url::Url;
 
-use crate::error::Result;
-use crate::http::Transport;
+use self::retry::{Effort, Pace, Tries};
+use crate::error::{Error, Result};
+use crate::http::{Limits, Transport};
 use crate::profile::dialect::{RequestDialect, ResponseDialect};
 use crate::report::Report;
 use crate::secret::Secret;
@@ -11,6 +14,8 @@ use crate::wire::client_auth::ClientCredentials;
 use crate::wire::request::{TokenRequest, encode, redactor};
 use crate::wire::response::decode;
 use crate::wire::{HttpResponse, revocation, transcript};
+
+pub mod retry;
 
 /// Sends token requests.
 ///
@@ -21,14 +26,15 @@ pub struct Exchange<'a> {
     pub transport: &'a dyn Transport,
     /// Who hears of it.
     pub report: &'a dyn Report,
+    /// The time that passes between two tries.
+    pub pace: &'a dyn Pace,
 }
 
 impl Exchange<'_> {
-    /// Sends one request, once, and reads its answer of whatever status; `hurried` where a token that
-    /// lives can do as well.
+    /// Sends one request, once, and reads its answer of whatever status.
     pub fn send(
         &self,
-        hurried: bool,
+        limits: Limits,
         request: &TokenRequest,
         endpoint: &Url,
         dialect: &RequestDialect,
@@ -43,7 +49,7 @@ impl Exchange<'_> {
         let sent = || transcript::request(request, endpoint, dialect, credentials);
         self.report.trace(2, &|| sent().map_or_else(|error| error.to_string(), |text| text.head));
         self.report.trace(3, &|| sent().map_or_else(|error| error.to_string(), |text| text.body));
-        if hurried { self.transport.send_hurried(&http) } else { self.transport.send(&http) }
+        self.transport.send_within(&http, limits)
     }
 
     /// Tells of an answer; apart from [`Exchange::send`], so that it is durable before.
@@ -62,7 +68,27 @@ impl Exchange<'_> {
         self.report.trace(3, &|| got().body);
     }
 
+    /// The tries of a request that are to end within `timeout`.
+    #[must_use]
+    pub fn tries(&self, timeout: Duration, effort: Effort) -> Tries<'_> {
+        Tries::until(self.pace.now().saturating_add(timeout), self.pace, effort)
+    }
+
+    /// Waits for the next try, and tells why.
+    pub fn wait(&self, pause: Duration, outcome: Result<&HttpResponse, &Error>) {
+        self.report.trace(1, &|| {
+            let why = match outcome {
+                Ok(_) => "the server can't answer now".to_owned(),
+                Err(error) => error.sentence(),
+            };
+            format!("{why}; trying again in {:.1} s", pause.as_secs_f64())
+        });
+        self.pace.sleep(pause);
+    }
+
     /// Revokes a token (RFC 7009); one that the server doesn't know any more is revoked too.
+    ///
+    /// It may be repeated as often as one likes, within what is left of a time that ends at `end`.
     pub fn revoke(
         &self,
         token: &Secret,
@@ -70,14 +96,22 @@ impl Exchange<'_> {
         endpoint: &Url,
         dialect: &RequestDialect,
         credentials: &ClientCredentials,
+        end: Duration,
     ) -> Result<()> {
         let request = revocation::encode(token, token_type_hint, endpoint, dialect, credentials)?;
-        self.report.trace(1, &|| {
-            let authority = transcript::authority(endpoint);
-            format!("POST {authority} {} (revocation of the {token_type_hint})", endpoint.path())
-        });
-        let response = self.transport.send(&request)?;
-        self.report.trace(1, &|| format!("status {}", response.status));
+        let mut tries = Tries::until(end, self.pace, Effort::Repeated);
+        let response = loop {
+            self.report.trace(1, &|| {
+                let (authority, path) = (transcript::authority(endpoint), endpoint.path());
+                format!("POST {authority} {path} (revocation of the {token_type_hint})")
+            });
+            let outcome = self.transport.send_within(&request, tries.limits());
+            if let Ok(response) = &outcome {
+                self.report.trace(1, &|| format!("status {}", response.status));
+            }
+            let Some(pause) = tries.again(outcome.as_ref()) else { break outcome? };
+            self.wait(pause, outcome.as_ref());
+        };
         if response.is_success() {
             return Ok(());
         }
@@ -91,7 +125,7 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use super::*;
-    use crate::error::Error;
+    use crate::report::Silent;
     use crate::secret::Secret;
     use crate::terms::ClientAuthMethod;
 
@@ -104,6 +138,23 @@ mod tests {
         fn note(&self, _: &str) {}
         fn trace(&self, level: u8, message: &dyn Fn() -> String) {
             self.0.borrow_mut().push((level, message()));
+        }
+    }
+
+    const LIMITS: Limits = Limits { whole: Duration::from_secs(1), connect: None };
+
+    /// Nobody waits: time stands still.
+    struct AtOnce;
+
+    impl Pace for AtOnce {
+        fn now(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn sleep(&self, _: Duration) {}
+
+        fn chance(&self) -> f64 {
+            0.0
         }
     }
 
@@ -127,12 +178,12 @@ mod tests {
                 ..HttpResponse::default()
             })
         };
-        let exchange = Exchange { transport: &answer, report: &ear };
+        let exchange = Exchange { transport: &answer, report: &ear, pace: &AtOnce };
         let request = TokenRequest::password("alice", Secret::from("p4ssword"), &[]);
         let endpoint = Url::parse("https://as.example/token?key=k3y").unwrap();
         let dialect = RequestDialect::default();
         let credentials = credentials(Some("s3cret"));
-        let answer = exchange.send(false, &request, &endpoint, &dialect, &credentials).unwrap();
+        let answer = exchange.send(LIMITS, &request, &endpoint, &dialect, &credentials).unwrap();
         exchange.tell(&answer, &request, &dialect, &credentials);
         let story = |level| {
             let heard = ear.0.borrow();
@@ -165,11 +216,11 @@ mod tests {
             sent.set(true);
             Ok(HttpResponse::default())
         };
-        let exchange = Exchange { transport: &transport, report: &crate::report::Silent };
+        let exchange = Exchange { transport: &transport, report: &Silent, pace: &AtOnce };
         let request = TokenRequest::client_credentials(&[]);
         let endpoint = Url::parse("https://as.example/token").unwrap();
         let error = exchange
-            .send(false, &request, &endpoint, &RequestDialect::default(), &credentials(None))
+            .send(LIMITS, &request, &endpoint, &RequestDialect::default(), &credentials(None))
             .unwrap_err();
         assert!(matches!(error, Error::Config(_)), "{error}");
         assert!(!sent.get());
