@@ -57,3 +57,6 @@ pub mod cli;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;

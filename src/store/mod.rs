@@ -11,10 +11,14 @@ use crate::secret::Secret;
 use crate::terms::StoreKind;
 
 pub mod command;
+pub(crate) mod disk;
 pub mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod installation;
 pub mod kernel;
 pub mod keychain;
+pub(crate) mod line;
 pub(crate) mod seal;
 pub mod split;
 
@@ -42,6 +46,12 @@ pub trait Store {
 
     /// The names of all entries of this DATA directory, in any order; nothing secret.
     fn names(&self) -> Result<Vec<EntryName>>;
+
+    /// Moves an entry that can't be read out of the way, and tells where it is now; `None` where the
+    /// store has no such place, so that the next [`Store::set`] replaces it.
+    fn set_aside(&self, _: &EntryName) -> Result<Option<PathBuf>> {
+        Ok(None)
+    }
 }
 
 /// The name of an entry, such as `bindeo@user`; fit for a file name on every platform.
@@ -205,5 +215,5 @@ fn fault(
     message: impl Into<String>,
     source: Option<Source>,
 ) -> Error {
-    StoreError { fault, store, message: message.into(), source }.into()
+    StoreError { source, ..StoreError::new(fault, store, message) }.into()
 }

@@ -4,6 +4,9 @@
 //! two sides, as `NAME#0.N` or `NAME#1.N`. A new value goes to the side that is not in use; then the
 //! entry's item is set; then the other side is cleared. So a reader never follows the entry to what
 //! is not there yet, and what a crash leaves over is cleared by the next change.
+//!
+//! The first byte of an entry's item says what follows: `=`, `+` or `-`, which are form 1. A digit there
+//! is left to newer forms.
 
 use std::io;
 
@@ -157,6 +160,13 @@ impl<I: Items> Items for Split<I> {
                     if let Some(value) = self.join(name, &chunks)? {
                         return Ok(Some(value));
                     }
+                }
+                None if item.expose().first().is_some_and(u8::is_ascii_digit) => {
+                    let message = format!(
+                        "the {} store's item for {name} was written by a newer oauthctl",
+                        self.store
+                    );
+                    return Err(fault(self.store, StoreFault::Newer, message, None));
                 }
                 // Nobody wrote meanwhile, or nobody of ours ever did.
                 Some(Head::Chunks(_)) | None => {

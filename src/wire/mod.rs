@@ -5,7 +5,10 @@ use url::Url;
 use crate::profile::dialect::Method;
 use crate::secret::Secret;
 
+pub mod callback;
 pub mod client_auth;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod jwt;
 pub mod redact;
 pub mod request;

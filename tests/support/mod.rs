@@ -25,6 +25,7 @@ mod started;
 mod terminal;
 mod tests;
 
+pub use files::write_private;
 pub use outcome::Outcome;
 pub use run::Run;
 #[cfg(unix)]

@@ -1,0 +1,136 @@
+//! What must hold of sealed bytes and of split values, whatever lies in a store.
+
+#![allow(clippy::missing_panics_doc, reason = "to panic is all that they do")]
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use ring::digest::{SHA256, digest};
+
+use super::fault;
+use super::seal::{self, Broken, Key};
+use super::split::{Items, Split};
+use crate::error::{Error, Result, StoreError, StoreFault};
+use crate::secret::Secret;
+use crate::terms::StoreKind;
+
+/// The key with which the seeds are sealed, and the place that they are sealed for.
+const PLACE: &[u8] = b"work@user";
+
+fn key() -> Key {
+    Secret::new([7; seal::KEY_LEN])
+}
+
+/// Bytes that may be sealed, and the same as what is to be sealed.
+pub fn sealed(data: &[u8]) {
+    match seal::open(&key(), PLACE, data.to_vec()) {
+        Ok(plain) => assert_eq!(plain.expose().len() + seal::OVERHEAD, data.len()),
+        Err(Broken::Newer | Broken::WrongKey) => assert!(data.starts_with(b"oauthctl")),
+        Err(Broken::Corrupt) => {}
+    }
+    let sealed = seal::seal(&key(), PLACE, data).expect("little enough to seal");
+    assert_eq!(sealed.len(), data.len() + seal::OVERHEAD);
+    let opened = seal::open(&key(), PLACE, sealed.clone());
+    assert_eq!(opened.map(|plain| plain.expose().clone()).as_deref(), Ok(data));
+    assert!(seal::open(&key(), data, sealed.clone()).is_err() || data == PLACE);
+    let bit = data.iter().fold(0, |bit: usize, &byte| bit.wrapping_mul(31) + usize::from(byte));
+    let mut altered = sealed.clone();
+    altered[bit / 8 % sealed.len()] ^= 1 << (bit % 8);
+    assert!(seal::open(&key(), PLACE, altered).is_err());
+    assert!(seal::open(&key(), PLACE, sealed[..bit % sealed.len()].to_vec()).is_err());
+}
+
+/// Items in memory, of no more than so many bytes each, which can be changed so many times.
+#[derive(Clone)]
+struct Memory {
+    items: RefCell<BTreeMap<String, Vec<u8>>>,
+    changes: Cell<usize>,
+}
+
+const LIMIT: usize = 100;
+
+impl Memory {
+    fn change(&self) -> Result<()> {
+        let left = self.changes.get().checked_sub(1);
+        let full = StoreFault::Failed;
+        self.changes.set(left.ok_or_else(|| fault(StoreKind::Keychain, full, "full", None))?);
+        Ok(())
+    }
+}
+
+impl Items for Memory {
+    fn get(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>> {
+        Ok(self.items.borrow().get(name).cloned().map(Secret::new))
+    }
+
+    fn set(&self, name: &str, value: &Secret<Vec<u8>>) -> Result<()> {
+        assert!(value.expose().len() <= LIMIT);
+        self.change()?;
+        self.items.borrow_mut().insert(name.to_owned(), value.expose().clone());
+        Ok(())
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        self.change()?;
+        self.items.borrow_mut().remove(name);
+        Ok(())
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        Ok(self.items.borrow().keys().cloned().collect())
+    }
+}
+
+const NAMES: [&str; 7] = ["a", "a#0.0", "a#0.1", "a#0.2", "a#1.0", "a#1.1", "a#0.4095"];
+
+/// Some items, each a byte that chooses its name, one with its length, and so many bytes; what is
+/// left over is a value to set.
+pub fn split(data: &[u8]) {
+    let mut items = BTreeMap::new();
+    let mut rest = data;
+    while let [name, len, following @ ..] = rest
+        && let Some((item, following)) = following.split_at_checked(usize::from(*len))
+        && let Some(name) = NAMES.get(usize::from(*name))
+    {
+        items.insert((*name).to_owned(), item[..item.len().min(LIMIT)].to_vec());
+        rest = following;
+    }
+    let memory = Memory { items: items.into(), changes: Cell::new(usize::MAX) };
+    let value = Secret::new(rest.to_vec());
+    let split = Split::new(memory.clone(), LIMIT, StoreKind::Keychain);
+    if let (Ok(Some(read)), Some([b'+', _, _, _, _, _, check @ ..])) =
+        (split.get("a"), memory.items.borrow().get("a").map(Vec::as_slice))
+    {
+        assert!(check.starts_with(digest(&SHA256, read.expose()).as_ref()));
+    }
+    for changes in 0..8 {
+        interrupted(&memory, &value, changes);
+    }
+    let items = Split::new(memory, LIMIT, StoreKind::Keychain);
+    items.set("a", &value).expect("the value is set whatever was there");
+    assert_eq!(items.get("a").expect("the value is read").as_ref(), Some(&value));
+    assert_eq!(items.names().expect("names are listed"), ["a"]);
+    items.delete("a").expect("the value is deleted");
+    assert_eq!(items.get("a").expect("nothing is read"), None);
+}
+
+/// After so many changes nothing can be written any more: the old value is there, or the new one.
+fn interrupted(memory: &Memory, value: &Secret<Vec<u8>>, changes: usize) {
+    let split = |memory| Split::new(memory, LIMIT, StoreKind::Keychain);
+    let before = match split(memory.clone()).get("a") {
+        Ok(before) => before,
+        Err(Error::Store(StoreError {
+            fault: StoreFault::Corrupt | StoreFault::Newer, ..
+        })) => return,
+        Err(other) => panic!("{other:?}"),
+    };
+    memory.changes.set(changes);
+    let items = split(memory.clone());
+    memory.changes.set(usize::MAX);
+    let set = items.set("a", value);
+    let after = items.get("a").expect("what was there, or what was set");
+    match set {
+        Ok(()) => assert_eq!(after.as_ref(), Some(value)),
+        Err(_) => assert!(after == before || after.as_ref() == Some(value), "{changes}"),
+    }
+}
