@@ -97,14 +97,12 @@ fn answer(kind: StoreKind, helper: Option<&str>) -> String {
 }
 
 fn unusable(error: &Error) -> Finding {
-    match error {
-        Error::Store(StoreError { about: About::File(_), .. }) => broken(error),
-        _ => {
-            let otherwise = "unlock or start it, or name another with --store";
-            let remedy = failure::remedy(error);
-            Finding::error("store", error.sentence(), remedy.as_deref().unwrap_or(otherwise))
-        }
+    if let Error::Store(StoreError { about: About::File(_), .. }) = error {
+        return broken(error);
     }
+    let otherwise = "unlock or start it, or name another with --store";
+    let remedy = failure::remedy(error);
+    Finding::error("store", error.sentence(), remedy.as_deref().unwrap_or(otherwise))
 }
 
 /// What is wrong with one entry or file, and what mends it.
