@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use ring::digest::{SHA256, digest};
 
+use super::command::protocol;
 use super::fault;
 use super::seal::{self, Broken, Key};
 use super::split::{Items, Split};
@@ -38,6 +39,29 @@ pub fn sealed(data: &[u8]) {
     altered[bit / 8 % sealed.len()] ^= 1 << (bit % 8);
     assert!(seal::open(&key(), PLACE, altered).is_err());
     assert!(seal::open(&key(), PLACE, sealed[..bit % sealed.len()].to_vec()).is_err());
+}
+
+/// What a helper of the command store may print, or say.
+pub fn helper(data: &[u8]) {
+    const HERE: &str = "0123456789abcdef0123456789abcdef";
+    if let Ok(Some(value)) = protocol::value(data) {
+        let credential = protocol::credential("https://oauthctl/x", &protocol::seal(&value));
+        assert_eq!(protocol::value(credential.expose()).ok().flatten().as_ref(), Some(&value));
+    }
+    for name in protocol::names(HERE, data).unwrap_or_default() {
+        if let Some(url) = protocol::url(HERE, &name) {
+            assert_eq!(protocol::name(HERE, &url), Some(name));
+        }
+    }
+    let text = String::from_utf8_lossy(data);
+    if let Ok(value) = protocol::open(&text) {
+        assert_eq!(protocol::seal(&value).expose(), &text);
+    }
+    let _ = protocol::is_not_found(&text);
+    let secret = protocol::seal(&Secret::new(data.to_vec()));
+    let hidden = protocol::hide(&format!("{text}\"{}\"{text}", secret.expose()));
+    let (_, body) = secret.expose().split_at("oauthctl.1.".len());
+    assert!(text.contains(body) || !hidden.contains(body));
 }
 
 /// Items in memory, of no more than so many bytes each, which can be changed so many times.
