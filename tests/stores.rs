@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use oauthctl::store::installation_id;
 use serde_json::Value;
 
 use super::support::keyring::{self, Keyring};
@@ -75,7 +76,7 @@ fn a_session_lives_in_the_kernel() {
     a_session_lives_in(&test, "kernel");
     test.words("login -p bindeo").run().success();
     // As after a reboot.
-    let id = fs::read_to_string(test.data().join("installation_id")).unwrap();
+    let id = installation_id(&test.data()).unwrap();
     test.shell(&format!("keyctl purge -p user oauthctl:{id}:")).run().success();
     let header = test.words("header -p bindeo").run().fails_with(4);
     header.stderr_has("hint: oauthctl login --profile bindeo\n");

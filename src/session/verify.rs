@@ -119,7 +119,10 @@ fn look(vault: &Vault<'_>, name: &EntryName) -> Result<Option<Finding>> {
                 }
                 Ok(None) if is_awaited(name, &line) => Verdict::Broken(missing(line.store, name)),
                 Ok(None) => Verdict::Empty,
-                Err(error) if error.is_of_the_store() => return Err(error),
+                // One that isn't set up right answers no other entry either.
+                Err(error) if error.is_of_the_store() || matches!(error, Error::Config(_)) => {
+                    return Err(error);
+                }
                 Err(error) => Verdict::Broken(error),
             };
             (Some(line.store), verdict)
