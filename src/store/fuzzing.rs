@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use ring::digest::{SHA256, digest};
 
-use super::fault;
 use super::seal::{self, Broken, Key};
 use super::split::{Items, Split};
+use super::{fault, line};
 use crate::error::{Error, Result, StoreError, StoreFault};
 use crate::secret::Secret;
 use crate::terms::StoreKind;
@@ -28,6 +28,11 @@ pub fn sealed(data: &[u8]) {
         Err(Broken::Newer | Broken::WrongKey) => assert!(data.starts_with(b"oauthctl")),
         Err(Broken::Corrupt) => {}
     }
+    // A line that keeps a key, and one that keeps the bytes.
+    assert!(line::read("key", data).is_ok() || data.starts_with(b"oauthctl "));
+    let word = String::from_utf8_lossy(data).replace(char::is_whitespace, "_");
+    let kept = line::write("key", &word);
+    assert_eq!(line::read("key", kept.as_bytes()), Ok(Some(&*word)));
     let sealed = seal::seal(&key(), PLACE, data).expect("little enough to seal");
     assert_eq!(sealed.len(), data.len() + seal::OVERHEAD);
     let opened = seal::open(&key(), PLACE, sealed.clone());
@@ -119,7 +124,9 @@ fn interrupted(memory: &Memory, value: &Secret<Vec<u8>>, changes: usize) {
     let split = |memory| Split::new(memory, LIMIT, StoreKind::Keychain);
     let before = match split(memory.clone()).get("a") {
         Ok(before) => before,
-        Err(Error::Store(StoreError { fault: StoreFault::Corrupt, .. })) => return,
+        Err(Error::Store(StoreError {
+            fault: StoreFault::Corrupt | StoreFault::Newer, ..
+        })) => return,
         Err(other) => panic!("{other:?}"),
     };
     memory.changes.set(changes);
