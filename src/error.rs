@@ -207,6 +207,8 @@ pub enum StoreFault {
     Missing,
     /// The token is remembered to be in this store, and not in the one that was named.
     Elsewhere(crate::terms::StoreKind),
+    /// It takes no more: a limit of its own is reached.
+    Full,
     /// Anything else, such as a full disk.
     Failed,
 }

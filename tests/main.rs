@@ -40,4 +40,5 @@ mod secrets;
 mod show;
 mod store;
 mod store_command;
+mod stores;
 mod wire;

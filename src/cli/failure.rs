@@ -53,6 +53,11 @@ pub(super) fn tell(terminal: &Terminal, error: &anyhow::Error, profile: Option<&
     }
 }
 
+/// What `doctor` can say about an error that it found; `None` where the hint leads to `doctor` itself.
+pub(super) fn remedy(error: &Error) -> Option<String> {
+    hint(error, None, "refresh").filter(|hint| !hint.contains("oauthctl doctor"))
+}
+
 /// What to do next: a command that can be run, where there is one.
 pub(super) fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
     let name = profile.unwrap_or("NAME");
@@ -87,6 +92,7 @@ pub(super) fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<
 fn missing(key: &str, profile: &str) -> String {
     match key {
         "profile" => "list what there is with: oauthctl profile list; make one with: oauthctl profile add NAME --provider PROVIDER".to_owned(),
+        "store_command" => "add a line such as this one: store_command = [\"docker-credential-pass\"]".to_owned(),
         "password" => "give it in OAUTHCTL_PASSWORD, or with: oauthctl login --password-stdin".to_owned(),
         _ if profile == ENV_PROFILE && PLACEHOLDERS.contains(&key) => {
             format!("a profile says that: oauthctl profile add NAME --provider PROVIDER --set {key}=VALUE")
@@ -126,6 +132,21 @@ fn store_hint(error: &StoreError, name: &str, again: &str) -> String {
         }
         (StoreFault::Absent, StoreKind::Keychain, _) => {
             "where no keychain runs, keep tokens in an encrypted file: oauthctl login --store file"
+                .to_owned()
+        }
+        (StoreFault::Absent | StoreFault::Denied, StoreKind::Kernel, _) => {
+            "where the kernel's keys are forbidden, keep tokens in an encrypted file: oauthctl login --store file"
+                .to_owned()
+        }
+        (StoreFault::Full, StoreKind::Kernel, _) => {
+            "an administrator can raise the limits in /proc/sys/kernel/keys/; an encrypted file has none: oauthctl login --store file"
+                .to_owned()
+        }
+        (StoreFault::Absent, StoreKind::Command, _) => {
+            "install the helper, or name another one as store_command in config.toml".to_owned()
+        }
+        (StoreFault::TimedOut, StoreKind::Command, _) => {
+            "a helper that asks a person needs a terminal, and --no-input forbids it; one that is slow needs a longer --timeout"
                 .to_owned()
         }
         (

@@ -105,7 +105,7 @@ impl Journal {
         intent: &Intent,
         record_len: usize,
     ) -> Result<Self> {
-        let was_there = path.exists();
+        let was_there = path.symlink_metadata().is_ok();
         Self::write_intent(path, key, intent, record_len).map_err(|error| {
             // A torn one would say that something may have been sent.
             if !was_there {

@@ -22,7 +22,7 @@ pub struct Vault<'a> {
     place: Place,
     /// The store that was named explicitly; none for `auto`.
     named: Option<StoreKind>,
-    automatic: OnceCell<StoreKind>,
+    chosen: OnceCell<StoreKind>,
     report: &'a dyn Report,
 }
 
@@ -30,13 +30,18 @@ impl<'a> Vault<'a> {
     /// Opens nothing yet.
     #[must_use]
     pub const fn new(place: Place, named: Option<StoreKind>, report: &'a dyn Report) -> Self {
-        Self { place, named, automatic: OnceCell::new(), report }
+        Self { place, named, chosen: OnceCell::new(), report }
     }
 
     /// The directory of this program's data.
     #[must_use]
     pub fn data_dir(&self) -> &Path {
         &self.place.data_dir
+    }
+
+    /// The ear of the person.
+    pub(super) const fn report(&self) -> &'a dyn Report {
+        self.report
     }
 
     /// Whether a store answers; nothing is made in it.
@@ -101,27 +106,38 @@ impl<'a> Vault<'a> {
 
     /// The store that new entries go to.
     pub fn preferred(&self) -> StoreKind {
-        self.named.unwrap_or_else(|| *self.automatic.get_or_init(|| self.automatic()))
+        self.named.unwrap_or_else(|| {
+            *self.chosen.get_or_init(|| {
+                let (kind, amiss) = self.automatic();
+                let is_new = || self.lines().all(|entry| entry.store != kind);
+                if let Some(reason) = amiss.filter(|_| kind != StoreKind::Keychain && is_new()) {
+                    self.report.note(&format!(
+                        "no keychain can be used here ({reason}), so tokens are kept in an encrypted file"
+                    ));
+                }
+                kind
+            })
+        })
     }
 
-    /// A keychain that has entries already stays the store of choice while it is locked, hangs or is
-    /// gone: it says so itself when it is used. Its user has not asked for files.
-    fn automatic(&self) -> StoreKind {
-        let (kind, reason) = store::auto(&self.place);
-        let Some(reason) = reason else { return kind };
+    /// The store for somebody who named none, and what is amiss with the keychain.
+    ///
+    /// One that has entries stays the store of choice while it is locked, hangs or is gone, and says
+    /// so itself when it is used: its user has not asked for files.
+    pub fn automatic(&self) -> (StoreKind, Option<Error>) {
+        let (kind, amiss) = store::auto(&self.place);
+        let has_entries = || {
+            let is_kept = |entry: &IndexEntry| entry.generation > entry.tombstone;
+            self.lines().any(|entry| entry.store == StoreKind::Keychain && is_kept(&entry))
+        };
+        let stays = amiss.is_some() && has_entries();
+        (if stays { StoreKind::Keychain } else { kind }, amiss)
+    }
+
+    /// The lines of the index that can be read.
+    fn lines(&self) -> impl Iterator<Item = IndexEntry> {
         let names = index::names(self.data_dir()).unwrap_or_default();
-        let known: Vec<_> =
-            names.iter().filter_map(|name| index::read(self.data_dir(), name).ok()?).collect();
-        let is_kept = |entry: &IndexEntry| entry.generation > entry.tombstone;
-        if known.iter().any(|entry| entry.store == StoreKind::Keychain && is_kept(entry)) {
-            return StoreKind::Keychain;
-        }
-        if known.iter().all(|entry| entry.store != kind) {
-            self.report.note(&format!(
-                "no keychain can be used here ({reason}), so tokens are kept in an encrypted file"
-            ));
-        }
-        kind
+        names.into_iter().filter_map(|name| index::read(self.data_dir(), &name).ok()?)
     }
 
     /// The store that a remembered entry is in; naming another one is an error.

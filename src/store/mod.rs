@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result, Source, StoreError, StoreFault};
+use crate::report::Report;
 use crate::secret::Secret;
 use crate::terms::StoreKind;
 
@@ -102,8 +103,8 @@ pub struct Place {
     pub person: Option<Person>,
     /// The key of the file store, where the environment gives it (base64 of 32 bytes).
     pub file_key: Option<Secret>,
-    /// The external helper of the command store and its arguments, where one is configured.
-    pub helper: Option<Vec<String>>,
+    /// The external helper of the command store.
+    pub helper: Option<Helper>,
 }
 
 impl Place {
@@ -136,6 +137,23 @@ impl Person {
 impl fmt::Debug for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Person").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+/// The external helper of the command store, and who hears what it says.
+#[derive(Clone)]
+pub struct Helper {
+    /// The program and its arguments; empty where none is configured.
+    pub words: Vec<String>,
+    /// The file that says so.
+    pub settings: PathBuf,
+    /// Who hears what it complains about.
+    pub report: Arc<dyn Report + Send + Sync>,
+}
+
+impl fmt::Debug for Helper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Helper").field("words", &self.words).finish_non_exhaustive()
     }
 }
 

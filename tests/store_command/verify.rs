@@ -248,7 +248,8 @@ fn nothing_is_called_broken_or_left_over_while_somebody_is_at_work_on_it() {
     let test = filled();
     let lock = locked(&test);
     put(&test, "tokens/standard@user~new", b"left over");
-    put(&test, "journals/standard@user.journal", b"left over");
+    // An intent, as far as it has been written.
+    put(&test, "journals/standard@user.journal", b"octlj");
     assert_all_is_well(&test);
     let path = entry(&test, "standard@user");
     let aside = test.home().join("aside");

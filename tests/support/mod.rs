@@ -14,6 +14,8 @@ pub mod gateway;
 #[cfg(target_os = "linux")]
 pub mod keyring;
 mod outcome;
+#[cfg(target_os = "linux")]
+pub mod pass;
 pub mod raw;
 mod run;
 mod server;
@@ -31,6 +33,12 @@ pub use started::Started;
 
 /// The longest that a command may take: never reached unless it hangs, so generous to slow machines.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Whether a program is there.
+pub fn installed(program: &str) -> bool {
+    std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .any(|path| path.join(program).exists())
+}
 
 /// The home of one test; gone when it ends.
 pub struct Test {

@@ -10,7 +10,7 @@ use crate::durable;
 use crate::error::{About, Error, Result, StoreError};
 use crate::session::index;
 use crate::session::vault::Vault;
-use crate::store::{self, EntryName, Place};
+use crate::store::{EntryName, Place};
 use crate::terms::StoreKind;
 
 /// The store that new tokens go to, and every store that is remembered to hold one.
@@ -27,11 +27,12 @@ pub(super) fn stores(context: &Context) -> Result<Vec<Finding>> {
             Err(error) => findings.push(broken(&error)),
         }
     }
+    let vault = Vault::new(place, None, &context.terminal);
     let preferred = if let Some((kind, _)) = context.named_store()? {
         kind
     } else {
-        let (kind, reason) = store::auto(&place);
-        if let Some(reason) = reason {
+        let (kind, reason) = vault.automatic();
+        if let Some(reason) = reason.filter(|_| kind != StoreKind::Keychain) {
             findings.push(Finding::warning(
                 "store",
                 format!("no keychain can be used: {reason}"),
@@ -42,14 +43,18 @@ pub(super) fn stores(context: &Context) -> Result<Vec<Finding>> {
     };
     // Nothing need be there: the store must say so, and in time.
     entries.entry(preferred).or_insert_with(|| vec![EntryName::new("doctor", "probe")]);
-    let vault = Vault::new(place, None, &context.terminal);
     for (kind, names) in entries {
-        findings.extend(store_of(&vault, kind, &names));
+        findings.extend(store_of(context, &vault, kind, &names));
     }
     Ok(findings)
 }
 
-fn store_of(vault: &Vault<'_>, kind: StoreKind, names: &[EntryName]) -> Vec<Finding> {
+fn store_of(
+    context: &Context,
+    vault: &Vault<'_>,
+    kind: StoreKind,
+    names: &[EntryName],
+) -> Vec<Finding> {
     // Files are quickly read; of another store, one entry tells enough.
     let count = if kind == StoreKind::File { names.len() } else { 1 };
     let mut findings = Vec::new();
@@ -72,7 +77,7 @@ fn store_of(vault: &Vault<'_>, kind: StoreKind, names: &[EntryName]) -> Vec<Find
             "name another with --store or in config.toml",
         )
     } else {
-        Finding::ok("store", format!("the {kind} store answers"))
+        Finding::ok("store", answers(context, kind))
     };
     findings.push(answers);
     findings
@@ -81,11 +86,26 @@ fn store_of(vault: &Vault<'_>, kind: StoreKind, names: &[EntryName]) -> Vec<Find
 fn unusable(error: &Error) -> Finding {
     match error {
         Error::Store(StoreError { about: About::File(_), .. }) => broken(error),
-        _ => Finding::error(
-            "store",
-            error.to_string(),
-            "unlock or start it, or name another with --store",
-        ),
+        _ => {
+            let otherwise = || "unlock or start it, or name another with --store".to_owned();
+            let advice = failure::remedy(error).unwrap_or_else(otherwise);
+            Finding::error("store", error.sentence(), advice)
+        }
+    }
+}
+
+/// That a store answers, and what one should know who relies on it.
+fn answers(context: &Context, kind: StoreKind) -> String {
+    match kind {
+        StoreKind::Kernel => {
+            "the kernel store answers; it is empty after the machine was stopped".to_owned()
+        }
+        StoreKind::Command => {
+            let words = context.settings.list("store_command").unwrap_or_default();
+            let helper = words.first().map_or("", String::as_str);
+            format!("the command store answers by {helper}")
+        }
+        _ => format!("the {kind} store answers"),
     }
 }
 
