@@ -6,7 +6,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use ring::digest::{SHA256, digest};
+use serde_json::Value;
 
+use super::command::protocol::{self, Garbled};
 use super::seal::{self, Broken, Key};
 use super::split::{Items, Split};
 use super::{fault, line};
@@ -102,26 +104,35 @@ pub fn split(data: &[u8]) {
     }
     let memory = Memory { items: items.into(), changes: Cell::new(usize::MAX) };
     let value = Secret::new(rest.to_vec());
-    let split = Split::new(memory.clone(), LIMIT, StoreKind::Keychain);
+    let thorough = |memory| Split::new(memory, LIMIT, StoreKind::Keychain);
+    changed(&memory, &value, &thorough);
+    changed(&memory, &value, &|memory| thorough(memory).sparing());
+}
+
+fn changed(memory: &Memory, value: &Secret<Vec<u8>>, split: &dyn Fn(Memory) -> Split<Memory>) {
+    let items = split(memory.clone());
     if let (Ok(Some(read)), Some([b'+', _, _, _, _, _, check @ ..])) =
-        (split.get("a"), memory.items.borrow().get("a").map(Vec::as_slice))
+        (items.get("a"), memory.items.borrow().get("a").map(Vec::as_slice))
     {
         assert!(check.starts_with(digest(&SHA256, read.expose()).as_ref()));
     }
     for changes in 0..8 {
-        interrupted(&memory, &value, changes);
+        interrupted(memory, value, changes, split);
     }
-    let items = Split::new(memory, LIMIT, StoreKind::Keychain);
-    items.set("a", &value).expect("the value is set whatever was there");
-    assert_eq!(items.get("a").expect("the value is read").as_ref(), Some(&value));
+    items.set("a", value).expect("the value is set whatever was there");
+    assert_eq!(items.get("a").expect("the value is read").as_ref(), Some(value));
     assert_eq!(items.names().expect("names are listed"), ["a"]);
     items.delete("a").expect("the value is deleted");
     assert_eq!(items.get("a").expect("nothing is read"), None);
 }
 
 /// After so many changes nothing can be written any more: the old value is there, or the new one.
-fn interrupted(memory: &Memory, value: &Secret<Vec<u8>>, changes: usize) {
-    let split = |memory| Split::new(memory, LIMIT, StoreKind::Keychain);
+fn interrupted(
+    memory: &Memory,
+    value: &Secret<Vec<u8>>,
+    changes: usize,
+    split: &dyn Fn(Memory) -> Split<Memory>,
+) {
     let before = match split(memory.clone()).get("a") {
         Ok(before) => before,
         Err(Error::Store(StoreError {
@@ -138,4 +149,35 @@ fn interrupted(memory: &Memory, value: &Secret<Vec<u8>>, changes: usize) {
         Ok(()) => assert_eq!(after.as_ref(), Some(value)),
         Err(_) => assert!(after == before || after.as_ref() == Some(value), "{changes}"),
     }
+}
+
+/// What a helper prints: for `get`, for `list`, and when it fails.
+pub fn helper(data: &[u8]) {
+    const HERE: &str = "0123456789abcdef0123456789abcdef";
+    let printed: Option<Value> = serde_json::from_slice(data).ok();
+    let secret = printed.as_ref().and_then(|printed| printed.get("Secret")?.as_str());
+    match protocol::value(data) {
+        // No secret but one that was written, in the one way of writing it.
+        Ok(Some(value)) => assert_eq!(secret, Some(protocol::seal(&value).expose().as_str())),
+        Ok(None) => assert_eq!(secret, Some("")),
+        Err(Garbled::Answer) => {}
+        Err(Garbled::Item | Garbled::Newer) => assert!(secret.is_some()),
+    }
+    for name in protocol::names(HERE, data).unwrap_or_default() {
+        let url = protocol::url(HERE, &name).expect("a name that was found is that of a URL");
+        assert!(printed.as_ref().and_then(|printed| printed.get(&url)).is_some(), "{url}");
+    }
+    let text = String::from_utf8_lossy(data);
+    assert!(!protocol::hide(&text).contains("oauthctl."));
+    let _ = protocol::is_not_found(&text);
+    written_for_a_helper(&Secret::new(data.to_vec()));
+}
+
+/// What is written for a helper is read from it, and hidden where it stands.
+fn written_for_a_helper(value: &Secret<Vec<u8>>) {
+    let secret = protocol::seal(value);
+    assert_eq!(protocol::open(secret.expose()).as_ref(), Ok(value));
+    assert_eq!(protocol::hide(secret.expose()), "[redacted]");
+    let credential = protocol::credential("https://oauthctl/x/a/user", &secret);
+    assert_eq!(protocol::value(credential.expose()), Ok(Some(value.clone())));
 }

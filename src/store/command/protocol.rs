@@ -62,12 +62,14 @@ pub fn name(installation: &str, url: &str) -> Option<String> {
     if path.iter().any(|part| part.is_empty()) {
         return None;
     }
-    match path[..] {
-        [profile, part] => Some(format!("{profile}@{part}")),
-        [profile, part, aside @ "new"] => Some(format!("{profile}@{part}~{aside}")),
-        [profile, part, chunk] => Some(format!("{profile}@{part}#{chunk}")),
-        _ => None,
-    }
+    let name = match path[..] {
+        [profile, part] => format!("{profile}@{part}"),
+        [profile, part, aside @ "new"] => format!("{profile}@{part}~{aside}"),
+        [profile, part, chunk] => format!("{profile}@{part}#{chunk}"),
+        _ => return None,
+    };
+    // What a person put there by hand could be listed, but never asked for.
+    (self::url(installation, &name)? == url).then_some(name)
 }
 
 fn prefix(installation: &str) -> String {
@@ -127,6 +129,10 @@ pub fn value(printed: &[u8]) -> Result<Option<Secret<Vec<u8>>>, Garbled> {
     struct Credential {
         secret: Secret,
     }
+    // Its reader would take the members from an array as well.
+    if !printed.trim_ascii_start().starts_with(b"{") {
+        return Err(Garbled::Answer);
+    }
     let credential: Credential = serde_json::from_slice(printed).map_err(|_| Garbled::Answer)?;
     match credential.secret.expose().as_str() {
         "" => Ok(None),
@@ -179,7 +185,9 @@ mod tests {
         for odd in ["a/b@user", "a@us er", "ä@user", "a@user?x", "a@%75ser", "a\n@user"] {
             assert_eq!(url(HERE, odd), None, "{odd}");
         }
-        for odd in ["a", "a/", "/user", "a//user", "a/user/0.1/x", ""] {
+        for odd in
+            ["a", "a/", "/user", "a//user", "a/user/0.1/x", "", "a@b/user", "a b/user", "a/us%65r"]
+        {
             assert_eq!(super::name(HERE, &(prefix(HERE) + odd)), None, "{odd}");
         }
     }
@@ -218,9 +226,16 @@ mod tests {
     fn an_answer_is_read_strictly() {
         let none = br#"{"ServerURL":"https://x","Username":"","Secret":""}"#;
         assert_eq!(value(none).unwrap(), None);
-        for odd in
-            [&b""[..], b"garbage", b"{}", b"[]", b"{\"Secret\":1}", b"{\"Secret\":\"\"} x", b"\xff"]
-        {
+        for odd in [
+            &b""[..],
+            b"garbage",
+            b"{}",
+            b"[]",
+            b"[\"\"]",
+            b"{\"Secret\":1}",
+            b"{\"Secret\":\"\"} x",
+            b"\xff",
+        ] {
             assert_eq!(value(odd).unwrap_err(), Garbled::Answer);
         }
         assert_eq!(value(br#"{"Secret":"by hand"}"#).unwrap_err(), Garbled::Item);
