@@ -242,7 +242,7 @@ fn a_helper_may_ask_a_person_at_a_terminal_and_nobody_else() {
     );
     // However short the deadline: that is no person's.
     let header = test.words("header -p bindeo --timeout 1s").prints_secrets();
-    let ended = header.terminal(80).sees("note: sh: PIN:").types("1234").ends().success();
+    let ended = header.terminal(80).sees("sh: PIN:").types("1234").ends().success();
     ended.stdout_has("Authorization: Bearer ");
     let header = test.words("header -p bindeo --timeout 1s --no-input").terminal(80).ends();
     assert_eq!(header.status, 7, "{header:?}");

@@ -154,22 +154,27 @@ fn interrupted(
 /// What a helper prints: for `get`, for `list`, and when it fails.
 pub fn helper(data: &[u8]) {
     const HERE: &str = "0123456789abcdef0123456789abcdef";
-    let printed: Option<Value> = serde_json::from_slice(data).ok();
-    let secret = printed.as_ref().and_then(|printed| printed.get("Secret")?.as_str());
-    match protocol::value(data) {
-        // No secret but one that was written, in the one way of writing it.
-        Ok(Some(value)) => assert_eq!(secret, Some(protocol::seal(&value).expose().as_str())),
-        Ok(None) => assert_eq!(secret, Some("")),
-        Err(Garbled::Answer) => {}
-        Err(Garbled::Item | Garbled::Newer) => assert!(secret.is_some()),
+    let printed = serde_json::from_slice::<Value>(data);
+    if let Ok(printed) = &printed {
+        let secret = printed.get("Secret").and_then(Value::as_str);
+        match protocol::value(data) {
+            // No value but one that was written, in the one way of writing it.
+            Ok(Some(value)) => assert_eq!(secret, Some(protocol::seal(&value).expose().as_str())),
+            Ok(None) => assert_eq!(secret, Some("")),
+            Err(Garbled::Answer) => {}
+            Err(Garbled::Item | Garbled::Newer) => assert!(secret.is_some()),
+        }
     }
     for name in protocol::names(HERE, data).unwrap_or_default() {
         let url = protocol::url(HERE, &name).expect("a name that was found is that of a URL");
-        assert!(printed.as_ref().and_then(|printed| printed.get(&url)).is_some(), "{url}");
+        assert!(printed.as_ref().is_ok_and(|printed| printed.get(&url).is_some()), "{url}");
     }
     let text = String::from_utf8_lossy(data);
     assert!(!protocol::hide(&text).contains("oauthctl."));
     let _ = protocol::is_not_found(&text);
+    if let Ok(value) = protocol::open(&text) {
+        assert_eq!(protocol::seal(&value).expose(), &text);
+    }
     written_for_a_helper(&Secret::new(data.to_vec()));
 }
 

@@ -84,14 +84,12 @@ fn store_of(
 }
 
 fn unusable(error: &Error) -> Finding {
-    match error {
-        Error::Store(StoreError { about: About::File(_), .. }) => broken(error),
-        _ => {
-            let otherwise = || "unlock or start it, or name another with --store".to_owned();
-            let advice = failure::remedy(error).unwrap_or_else(otherwise);
-            Finding::error("store", error.sentence(), advice)
-        }
+    if matches!(error, Error::Store(StoreError { about: About::File(_), .. })) {
+        return broken(error);
     }
+    let otherwise = || "unlock or start it, or name another with --store".to_owned();
+    let advice = failure::remedy(error).unwrap_or_else(otherwise);
+    Finding::error("store", error.sentence(), advice)
 }
 
 /// That a store answers, and what one should know who relies on it.
