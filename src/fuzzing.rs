@@ -5,7 +5,7 @@
 
 pub use crate::curl::fuzzing::{curl, stream};
 pub use crate::profile::fuzzing::profile;
-pub use crate::session::fuzzing::record;
+pub use crate::session::fuzzing::{index, journal, record};
 pub use crate::store::fuzzing::{helper, sealed, split};
 pub use crate::wire::fuzzing::{answer, callback, claims, redaction};
 

@@ -122,4 +122,4 @@ macro_rules! targets {
     };
 }
 
-targets! { answer callback claims curl helper profile record redaction sealed split stream }
+targets! { answer callback claims curl helper index journal profile record redaction sealed split stream }

@@ -10,6 +10,7 @@
 //!
 //! Nothing seals it: without the check, a bit that has changed could log somebody out in silence.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use crate::durable;
 use crate::error::Result;
 use crate::output::summary::Summary;
 use crate::secret::Secret;
+use crate::store::seal::Broken;
 use crate::store::{EntryName, disk, line};
 use crate::terms::StoreKind;
 use crate::token::TokenSet;
@@ -91,29 +93,37 @@ pub fn path(data_dir: &Path, name: &EntryName) -> PathBuf {
 pub fn read(data_dir: &Path, name: &EntryName) -> Result<Option<IndexEntry>> {
     let path = path(data_dir, name);
     let Some(bytes) = read_file(&path, name)? else { return Ok(None) };
+    decode(&bytes).map(Some).map_err(|broken| match broken {
+        Broken::Newer => disk::newer(StoreKind::File, &path, about(name)),
+        _ => disk::broken(StoreKind::File, &path, about(name), "is damaged"),
+    })
+}
+
+/// The line that the bytes of a file are.
+pub(super) fn decode(bytes: &[u8]) -> Result<IndexEntry, Broken> {
     // A newer form need not be like ours in anything but its version.
-    let is_whole = match form_of(&bytes) {
+    let is_whole = match form_of(bytes) {
         Some(1) => true,
         // An editor may have left a newline.
         Some(VERSION) => is_checked(bytes.trim_ascii_end()),
-        Some(version) if version > VERSION => {
-            return Err(disk::newer(StoreKind::File, &path, about(name)));
-        }
+        Some(version) if version > VERSION => return Err(Broken::Newer),
         _ => false,
     };
-    let entry = is_whole.then(|| serde_json::from_slice(&bytes).ok()).flatten();
-    let damaged = || disk::broken(StoreKind::File, &path, about(name), "is damaged");
-    entry.map(Some).ok_or_else(damaged)
+    let entry = is_whole.then(|| serde_json::from_slice(bytes).ok()).flatten();
+    entry.ok_or(Broken::Corrupt)
 }
 
 /// Writes an entry's line.
 pub fn write(data_dir: &Path, name: &EntryName, entry: &IndexEntry) -> Result<()> {
     let path = path(data_dir, name);
-    let bytes = serde_json::to_vec(&Written { version: VERSION, entry });
-    bytes
-        .map_err(std::io::Error::other)
-        .and_then(|bytes| durable::replace(&path, &with_check(bytes)))
+    encode(entry)
+        .and_then(|bytes| durable::replace(&path, &bytes))
         .map_err(|error| disk::failed(StoreKind::File, "write", &path, error))
+}
+
+/// The bytes of the file of a line.
+pub(super) fn encode(entry: &IndexEntry) -> io::Result<Vec<u8>> {
+    Ok(with_check(serde_json::to_vec(&Written { version: VERSION, entry })?))
 }
 
 #[derive(Serialize)]
@@ -124,7 +134,7 @@ struct Written<'a> {
 }
 
 /// An object with its check as one member more.
-fn with_check(mut json: Vec<u8>) -> Vec<u8> {
+pub(super) fn with_check(mut json: Vec<u8>) -> Vec<u8> {
     json.pop();
     let check = check(&json);
     json.extend_from_slice(check.as_bytes());

@@ -35,6 +35,9 @@ const MAGIC: &[u8; 8] = b"octlj\0\0\0";
 /// The version of the form that this program writes; there is no older one.
 const VERSION: u8 = 1;
 
+/// The length of an answer that isn't there.
+const NO_ANSWER: [u8; 4] = [0; 4];
+
 /// The least space that is reserved: an answer is read within 1 MiB, but none is near that.
 const RESERVE: usize = 64 * 1024;
 
@@ -127,15 +130,8 @@ impl Journal {
         if let Some(directory) = path.parent() {
             durable::create_dir(directory)?;
         }
-        let header = serde_json::to_vec(intent)?;
-        let sealed = seal::seal(key, &place(path, "intent"), &header)?;
-        let mut start = Vec::from(MAGIC);
-        start.push(VERSION);
-        start.extend_from_slice(&intent.generation.to_be_bytes());
-        start.extend_from_slice(&length(&sealed)?);
-        start.extend_from_slice(&sealed);
-        let answer_at = start.len() as u64;
-        start.extend_from_slice(&[0; 4]);
+        let start = start(path, key, intent)?;
+        let answer_at = (start.len() - NO_ANSWER.len()) as u64;
         let mut file = durable::open_private(path)?;
         durable::allocate(&mut file, (start.len() + RESERVE.max(4 * record_len)) as u64)?;
         file.rewind()?;
@@ -147,19 +143,7 @@ impl Journal {
 
     /// Writes the answer, sealed, into the reserved space: from here on it can't be lost.
     pub(crate) fn commit(&mut self, key: &Key, answer: &Answer) -> io::Result<()> {
-        let head = AnswerHead {
-            obtained_at: answer.obtained_at,
-            status: answer.response.status,
-            content_type: answer.response.content_type.clone(),
-        };
-        let mut plain = Secret::new(serde_json::to_vec(&head)?);
-        let body = answer.response.body.expose();
-        let mut whole = Vec::with_capacity(plain.expose().len() + 1 + body.len());
-        whole.extend_from_slice(plain.expose());
-        whole.push(b'\n');
-        whole.extend_from_slice(body);
-        plain = Secret::new(whole);
-        let sealed = seal::seal(key, &place(&self.path, "answer"), plain.expose())?;
+        let sealed = sealed(&self.path, key, answer)?;
         // The length goes in front last: until it is there, this is still an intent.
         self.file.seek(SeekFrom::Start(self.answer_at + 4))?;
         self.file.write_all(&sealed)?;
@@ -169,17 +153,46 @@ impl Journal {
     }
 }
 
+/// The beginning of a journal, up to the length of an answer that isn't there yet.
+fn start(path: &Path, key: &Key, intent: &Intent) -> io::Result<Vec<u8>> {
+    let header = Secret::new(serde_json::to_vec(intent)?);
+    let sealed = seal::seal(key, &place(path, "intent"), header.expose())?;
+    let mut start = Vec::from(MAGIC);
+    start.push(VERSION);
+    start.extend_from_slice(&intent.generation.to_be_bytes());
+    start.extend_from_slice(&length(&sealed)?);
+    start.extend_from_slice(&sealed);
+    start.extend_from_slice(&NO_ANSWER);
+    Ok(start)
+}
+
+/// An answer as it stands in a journal.
+fn sealed(path: &Path, key: &Key, answer: &Answer) -> io::Result<Vec<u8>> {
+    let head = serde_json::to_vec(&AnswerHead {
+        obtained_at: answer.obtained_at,
+        status: answer.response.status,
+        content_type: answer.response.content_type.clone(),
+    })?;
+    let plain = Secret::new([&head[..], b"\n", answer.response.body.expose()].concat());
+    seal::seal(key, &place(path, "answer"), plain.expose())
+}
+
 /// Reads what the journal of this entry holds; one of a newer form is an error.
 pub(crate) fn read(path: &Path, name: &EntryName, key: &Key) -> Result<Found> {
-    let broken = |what| disk::broken(StoreKind::File, path, about(name), what);
     let bytes = match read_file(path, name) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Ok(Found::Nothing),
         Err(error) if super::is_broken(&error) => return Ok(Found::Broken(error)),
         Err(error) => return Err(error),
     };
+    found(path, name, key, &bytes)
+}
+
+/// What the bytes of a journal hold.
+fn found(path: &Path, name: &EntryName, key: &Key, bytes: &[u8]) -> Result<Found> {
+    let broken = |what| disk::broken(StoreKind::File, path, about(name), what);
     let newer = || disk::newer(StoreKind::File, path, about(name));
-    let (header, answer) = match part(&bytes) {
+    let (header, answer) = match part(bytes) {
         None => return Ok(Found::Broken(broken("is damaged"))),
         Some(Part::Newer) => return Err(newer()),
         Some(Part::Reserved) => return Ok(Found::Unanswered),
@@ -272,5 +285,7 @@ fn place(path: &Path, part: &str) -> Vec<u8> {
     format!("journal {part} {name}").into_bytes()
 }
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 #[cfg(test)]
 mod tests;

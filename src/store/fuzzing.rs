@@ -6,11 +6,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use ring::digest::{SHA256, digest};
+use serde_json::Value;
 
-use super::command::protocol;
-use super::fault;
+use super::command::protocol::{self, Garbled};
 use super::seal::{self, Broken, Key};
 use super::split::{Items, Split};
+use super::{fault, line};
 use crate::error::{Error, Result, StoreError, StoreFault};
 use crate::secret::Secret;
 use crate::terms::StoreKind;
@@ -29,6 +30,11 @@ pub fn sealed(data: &[u8]) {
         Err(Broken::Newer | Broken::WrongKey) => assert!(data.starts_with(b"oauthctl")),
         Err(Broken::Corrupt) => {}
     }
+    // A line that keeps a key, and one that keeps the bytes.
+    assert!(line::read("key", data).is_ok() || data.starts_with(b"oauthctl "));
+    let word = String::from_utf8_lossy(data).replace(char::is_whitespace, "_");
+    let kept = line::write("key", &word);
+    assert_eq!(line::read("key", kept.as_bytes()), Ok(Some(&*word)));
     let sealed = seal::seal(&key(), PLACE, data).expect("little enough to seal");
     assert_eq!(sealed.len(), data.len() + seal::OVERHEAD);
     let opened = seal::open(&key(), PLACE, sealed.clone());
@@ -39,29 +45,6 @@ pub fn sealed(data: &[u8]) {
     altered[bit / 8 % sealed.len()] ^= 1 << (bit % 8);
     assert!(seal::open(&key(), PLACE, altered).is_err());
     assert!(seal::open(&key(), PLACE, sealed[..bit % sealed.len()].to_vec()).is_err());
-}
-
-/// What a helper of the command store may print, or say.
-pub fn helper(data: &[u8]) {
-    const HERE: &str = "0123456789abcdef0123456789abcdef";
-    if let Ok(Some(value)) = protocol::value(data) {
-        let credential = protocol::credential("https://oauthctl/x", &protocol::seal(&value));
-        assert_eq!(protocol::value(credential.expose()).ok().flatten().as_ref(), Some(&value));
-    }
-    for name in protocol::names(HERE, data).unwrap_or_default() {
-        if let Some(url) = protocol::url(HERE, &name) {
-            assert_eq!(protocol::name(HERE, &url), Some(name));
-        }
-    }
-    let text = String::from_utf8_lossy(data);
-    if let Ok(value) = protocol::open(&text) {
-        assert_eq!(protocol::seal(&value).expose(), &text);
-    }
-    let _ = protocol::is_not_found(&text);
-    let secret = protocol::seal(&Secret::new(data.to_vec()));
-    let hidden = protocol::hide(&format!("{text}\"{}\"{text}", secret.expose()));
-    let (_, body) = secret.expose().split_at("oauthctl.1.".len());
-    assert!(text.contains(body) || !hidden.contains(body));
 }
 
 /// Items in memory, of no more than so many bytes each, which can be changed so many times.
@@ -121,26 +104,35 @@ pub fn split(data: &[u8]) {
     }
     let memory = Memory { items: items.into(), changes: Cell::new(usize::MAX) };
     let value = Secret::new(rest.to_vec());
-    let split = Split::new(memory.clone(), LIMIT, StoreKind::Keychain);
+    let thorough = |memory| Split::new(memory, LIMIT, StoreKind::Keychain);
+    changed(&memory, &value, &thorough);
+    changed(&memory, &value, &|memory| thorough(memory).sparing());
+}
+
+fn changed(memory: &Memory, value: &Secret<Vec<u8>>, split: &dyn Fn(Memory) -> Split<Memory>) {
+    let items = split(memory.clone());
     if let (Ok(Some(read)), Some([b'+', _, _, _, _, _, check @ ..])) =
-        (split.get("a"), memory.items.borrow().get("a").map(Vec::as_slice))
+        (items.get("a"), memory.items.borrow().get("a").map(Vec::as_slice))
     {
         assert!(check.starts_with(digest(&SHA256, read.expose()).as_ref()));
     }
     for changes in 0..8 {
-        interrupted(&memory, &value, changes);
+        interrupted(memory, value, changes, split);
     }
-    let items = Split::new(memory, LIMIT, StoreKind::Keychain);
-    items.set("a", &value).expect("the value is set whatever was there");
-    assert_eq!(items.get("a").expect("the value is read").as_ref(), Some(&value));
+    items.set("a", value).expect("the value is set whatever was there");
+    assert_eq!(items.get("a").expect("the value is read").as_ref(), Some(value));
     assert_eq!(items.names().expect("names are listed"), ["a"]);
     items.delete("a").expect("the value is deleted");
     assert_eq!(items.get("a").expect("nothing is read"), None);
 }
 
 /// After so many changes nothing can be written any more: the old value is there, or the new one.
-fn interrupted(memory: &Memory, value: &Secret<Vec<u8>>, changes: usize) {
-    let split = |memory| Split::new(memory, LIMIT, StoreKind::Keychain);
+fn interrupted(
+    memory: &Memory,
+    value: &Secret<Vec<u8>>,
+    changes: usize,
+    split: &dyn Fn(Memory) -> Split<Memory>,
+) {
     let before = match split(memory.clone()).get("a") {
         Ok(before) => before,
         Err(Error::Store(StoreError {
@@ -157,4 +149,40 @@ fn interrupted(memory: &Memory, value: &Secret<Vec<u8>>, changes: usize) {
         Ok(()) => assert_eq!(after.as_ref(), Some(value)),
         Err(_) => assert!(after == before || after.as_ref() == Some(value), "{changes}"),
     }
+}
+
+/// What a helper prints: for `get`, for `list`, and when it fails.
+pub fn helper(data: &[u8]) {
+    const HERE: &str = "0123456789abcdef0123456789abcdef";
+    let printed = serde_json::from_slice::<Value>(data);
+    if let Ok(printed) = &printed {
+        let secret = printed.get("Secret").and_then(Value::as_str);
+        match protocol::value(data) {
+            // No value but one that was written, in the one way of writing it.
+            Ok(Some(value)) => assert_eq!(secret, Some(protocol::seal(&value).expose().as_str())),
+            Ok(None) => assert_eq!(secret, Some("")),
+            Err(Garbled::Answer) => {}
+            Err(Garbled::Item | Garbled::Newer) => assert!(secret.is_some()),
+        }
+    }
+    for name in protocol::names(HERE, data).unwrap_or_default() {
+        let url = protocol::url(HERE, &name).expect("a name that was found is that of a URL");
+        assert!(printed.as_ref().is_ok_and(|printed| printed.get(&url).is_some()), "{url}");
+    }
+    let text = String::from_utf8_lossy(data);
+    assert!(!protocol::hide(&text).contains("oauthctl."));
+    let _ = protocol::is_not_found(&text);
+    if let Ok(value) = protocol::open(&text) {
+        assert_eq!(protocol::seal(&value).expose(), &text);
+    }
+    written_for_a_helper(&Secret::new(data.to_vec()));
+}
+
+/// What is written for a helper is read from it, and hidden where it stands.
+fn written_for_a_helper(value: &Secret<Vec<u8>>) {
+    let secret = protocol::seal(value);
+    assert_eq!(protocol::open(secret.expose()).as_ref(), Ok(value));
+    assert_eq!(protocol::hide(secret.expose()), "[redacted]");
+    let credential = protocol::credential("https://oauthctl/x/a/user", &secret);
+    assert_eq!(protocol::value(credential.expose()), Ok(Some(value.clone())));
 }

@@ -133,6 +133,10 @@ pub fn value(printed: &[u8]) -> Result<Option<Secret<Vec<u8>>>, Garbled> {
     struct Credential {
         secret: Secret,
     }
+    // Its reader would take the members from an array as well.
+    if !printed.trim_ascii_start().starts_with(b"{") {
+        return Err(Garbled::Answer);
+    }
     let credential: Credential = serde_json::from_slice(printed).map_err(|_| Garbled::Answer)?;
     match credential.secret.expose().as_str() {
         "" => Ok(None),
@@ -224,9 +228,16 @@ mod tests {
     fn an_answer_is_read_strictly() {
         let none = br#"{"ServerURL":"https://x","Username":"","Secret":""}"#;
         assert_eq!(value(none).unwrap(), None);
-        for odd in
-            [&b""[..], b"garbage", b"{}", b"[]", b"{\"Secret\":1}", b"{\"Secret\":\"\"} x", b"\xff"]
-        {
+        for odd in [
+            &b""[..],
+            b"garbage",
+            b"{}",
+            b"[]",
+            b"[\"\"]",
+            b"{\"Secret\":1}",
+            b"{\"Secret\":\"\"} x",
+            b"\xff",
+        ] {
             assert_eq!(value(odd).unwrap_err(), Garbled::Answer);
         }
         assert_eq!(value(br#"{"Secret":"by hand"}"#).unwrap_err(), Garbled::Item);
