@@ -3,11 +3,16 @@
 //! What is made here is 0600, and 0700 for directories, whatever the umask; on Windows both inherit
 //! the access list of the user's profile.
 
+mod read;
+
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+pub use read::{Content, Links, Unread, forbidding, obstacle, read};
 
 /// Replaces a file's content, making the file and its directories where they are missing.
 ///
@@ -66,16 +71,21 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
 
 /// Opens a file for reading and writing, made where it is missing; its content stays until it is overwritten.
 ///
-/// A symbolic link in its place is an error.
+/// Anything in its place that is no file, such as a symbolic link or a pipe, is an error.
 pub fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     {
+        use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        options.mode(0o600);
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     }
     let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     restrict_file(&file)?;
     Ok(file)
 }
@@ -97,6 +107,38 @@ pub fn allocate(file: &mut File, len: u64) -> io::Result<()> {
     file.rewind()?;
     io::copy(&mut io::repeat(0).take(len), file)?;
     file.rewind()
+}
+
+/// Moves what is broken out of the way, to a name beside its own that nothing has; tells that name.
+///
+/// Who calls this holds the lock on what `path` is a part of: nobody else makes or moves it meanwhile.
+pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let aside = name_aside(path);
+    fs::rename(path, &aside)?;
+    sync_parent(path)?;
+    // Somebody else may have made it, with wider modes.
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::symlink_metadata(&aside)
+        && !metadata.is_symlink()
+    {
+        let _ = fs::set_permissions(&aside, mode(if metadata.is_dir() { 0o700 } else { 0o600 }));
+    }
+    Ok(aside)
+}
+
+/// The name under which `path` would be set aside: `~` is in no name that is read.
+#[must_use]
+pub fn name_aside(path: &Path) -> PathBuf {
+    let mut number = 1_u64;
+    loop {
+        let mut name = path.file_name().unwrap_or(OsStr::new("data")).to_owned();
+        name.push(format!("~broken-{number}"));
+        let aside = path.with_file_name(name);
+        if fs::symlink_metadata(&aside).is_err() {
+            return aside;
+        }
+        number += 1;
+    }
 }
 
 /// Makes the names in the directory of `path` outlive a crash.
@@ -208,6 +250,25 @@ mod tests {
             fs::write(&real, "old").unwrap();
             symlink(&real, &link).unwrap();
             open_private(&link).unwrap_err();
+        }
+
+        #[test]
+        fn what_is_broken_is_set_aside_under_a_name_of_its_own_and_stays_as_it_is() {
+            let home = tempfile::tempdir().unwrap();
+            let path = home.path().join("a@user");
+            for (number, content) in [(1, "first"), (2, "second")] {
+                fs::write(&path, content).unwrap();
+                fs::set_permissions(&path, mode(0o666)).unwrap();
+                let aside = set_aside(&path).unwrap();
+                assert_eq!(aside, home.path().join(format!("a@user~broken-{number}")));
+                assert_eq!(fs::read_to_string(&aside).unwrap(), content);
+                assert_eq!(mode_of(&aside), 0o600);
+            }
+            symlink("/nowhere", &path).unwrap();
+            assert!(set_aside(&path).unwrap().is_symlink());
+            fs::create_dir(&path).unwrap();
+            assert_eq!(mode_of(&set_aside(&path).unwrap()), 0o700);
+            assert!(!path.exists());
         }
 
         #[test]

@@ -141,10 +141,46 @@ pub struct StoreError {
     pub fault: StoreFault,
     /// The store it happened in.
     pub store: crate::terms::StoreKind,
+    /// What must be mended.
+    pub about: About,
     /// What was tried and what came of it.
     pub message: String,
     /// The store's own word.
     pub source: Option<Source>,
+}
+
+impl StoreError {
+    /// A fault without a cause but itself, of the store as a whole.
+    pub fn new(
+        fault: StoreFault,
+        store: crate::terms::StoreKind,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { fault, store, about: About::Store, message: message.into(), source: None }
+    }
+
+    /// The same, where it is known what must be mended.
+    #[must_use]
+    pub fn about(self, about: About) -> Self {
+        Self { about, ..self }
+    }
+
+    /// The same, with the store's own word.
+    #[must_use]
+    pub fn because(self, source: impl Into<Source>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+}
+
+/// What a fault of a store is about, so that a hint can name what mends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// The store as a whole.
+    Store,
+    /// The entry of this name, such as `bindeo@user`, or what else is kept for it.
+    Entry(String),
+    /// A file or directory that many entries need, or that is in the way of one.
+    File(PathBuf),
 }
 
 /// What kind of fault a store has.
@@ -171,6 +207,8 @@ pub enum StoreFault {
     Missing,
     /// The token is remembered to be in this store, and not in the one that was named.
     Elsewhere(crate::terms::StoreKind),
+    /// It takes no more: a limit of its own is reached.
+    Full,
     /// Anything else, such as a full disk.
     Failed,
 }

@@ -15,7 +15,7 @@
 //! | floor | modules |
 //! | --- | --- |
 //! | 0 | [`error`], [`secret`], [`report`], [`escape`], [`duration`], [`env`](mod@env): words that everyone needs |
-//! | 1 | [`terms`], [`token`], [`durable`]: the RFCs' names, a token's life, files that outlive a crash |
+//! | 1 | [`terms`], [`token`], [`durable`], `program`: the RFCs' names, a token's life, files that outlive a crash, programs that hold nobody up |
 //! | 2 | [`profile`]: layers of TOML, merged into pure data |
 //! | 3 | [`wire`], [`output`]: bytes to types and back, pure functions |
 //! | 4 | [`http`], [`store`]: the way to a server, and where secrets rest |
@@ -37,6 +37,7 @@ pub mod secret;
 mod signals;
 
 pub mod durable;
+mod program;
 pub mod terms;
 pub mod token;
 
@@ -60,3 +61,6 @@ pub mod cli;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;

@@ -246,7 +246,7 @@ fn a_store_that_is_damaged_is_7_and_is_left_as_it_is() {
     let mut damaged = before.clone();
     *damaged.last_mut().unwrap() ^= 1;
     std::fs::write(&entry, &damaged).unwrap();
-    for command in ["header", "token", "refresh", "show --reveal"] {
+    for command in ["header", "token", "refresh", "show --reveal -p standard"] {
         test.words(command).run().fails_with(7).stderr_has("is damaged");
     }
     assert_eq!(std::fs::read(&entry).unwrap(), damaged);

@@ -7,6 +7,8 @@ mod support;
 
 mod client_token;
 #[cfg(target_os = "linux")]
+mod corruption;
+#[cfg(target_os = "linux")]
 mod curl_gate;
 mod docs;
 mod doctor;
@@ -15,6 +17,7 @@ mod exec;
 mod exit_codes;
 #[cfg(target_os = "linux")]
 mod fault_table;
+mod formats;
 mod grants;
 mod header;
 mod identity;
@@ -39,4 +42,5 @@ mod secrets;
 mod show;
 mod store;
 mod store_command;
+mod stores;
 mod wire;

@@ -67,6 +67,19 @@ fn a_command_that_fails_or_hangs_is_exit_3_in_time_and_shows_nothing() {
     test.words("client-token -p x").run().fails_with(3).stderr_has("no-such-command");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_command_leaves_behind_keeps_nothing_of_ours_open() {
+    let script = "sleep 1000 & echo $! >>left; echo hello >&2; printf client/%s secret:1";
+    let test = with_secret(&format!("{{ command = [\"sh\", \"-c\", \"{script}\"] }}"));
+    // Whoever reads our stderr reads it to its end.
+    let run = test.shell("oauthctl client-token -p x 2>&1 >/dev/null | cat").run().success();
+    run.stdout_is("note: sh: hello\n");
+    let run = test.shell("oauthctl client-token -q --force -p x 2>&1 >/dev/null | cat").run();
+    run.success().stdout_is("");
+    test.shell("kill $(cat left)").run().success();
+}
+
 #[test]
 fn a_secret_comes_from_the_store() {
     let test = with_secret("{ store = true }");

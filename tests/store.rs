@@ -1,5 +1,9 @@
 //! One contract, run against every store; and what each store promises besides.
+#[cfg(target_os = "linux")]
+mod command;
 mod file;
+#[cfg(target_os = "linux")]
+mod kernel;
 #[cfg(target_os = "linux")]
 mod keychain;
 mod split;
@@ -45,15 +49,24 @@ fn fault<T>(result: Result<T>) -> StoreFault {
 
 /// What every store keeps to. `open` opens the store of a DATA directory anew.
 fn keeps_the_contract(open: &(dyn Fn(&Path) -> Box<dyn Store> + Sync)) {
+    keeps_the_contract_in(30, &[1, 100_000, 2559, 2560, 2561, 5120, 0, 100_000, 256], open);
+}
+
+/// As [`keeps_the_contract`], with so many writes while others read, and values of these lengths.
+fn keeps_the_contract_in(
+    writes: u8,
+    lengths: &[usize],
+    open: &(dyn Fn(&Path) -> Box<dyn Store> + Sync),
+) {
     let home = tempfile::tempdir().unwrap();
     let (here, there) = (home.path().join("here"), home.path().join("there"));
     begins_empty(&*open(&here));
     keeps_what_is_set_until_it_is_deleted(&*open(&here));
-    keeps_any_bytes(&*open(&here));
+    keeps_any_bytes(lengths, &*open(&here));
     keeps_names_apart(&*open(&here));
     reserving_changes_nothing(&*open(&here));
     keeps_directories_apart(&*open(&here), &*open(&there));
-    shows_readers_whole_values(&|| open(&here));
+    shows_readers_whole_values(writes, &|| open(&here));
 }
 
 fn begins_empty(store: &dyn Store) {
@@ -77,9 +90,9 @@ fn keeps_what_is_set_until_it_is_deleted(store: &dyn Store) {
     store.delete(&name).unwrap();
 }
 
-fn keeps_any_bytes(store: &dyn Store) {
+fn keeps_any_bytes(lengths: &[usize], store: &dyn Store) {
     let name = user("bytes");
-    for len in [1, 100_000, 2559, 2560, 2561, 5120, 0, 100_000, 256] {
+    for &len in lengths {
         let value: Vec<u8> = (0..=255).cycle().take(len).collect();
         store.set(&name, &secret(&value)).unwrap();
         assert!(read(store, &name).unwrap() == value, "{len} bytes");
@@ -135,7 +148,7 @@ fn keeps_directories_apart(here: &dyn Store, there: &dyn Store) {
 }
 
 /// Readers at work while an entry is set find one value or the next, never none and never a mix.
-fn shows_readers_whole_values(open: &(dyn Fn() -> Box<dyn Store> + Sync)) {
+fn shows_readers_whole_values(writes: u8, open: &(dyn Fn() -> Box<dyn Store> + Sync)) {
     let name = user("busy");
     let value = |n: u8| vec![n; 1 + usize::from(n) % 3 * 4000];
     open().set(&name, &secret(&value(0))).unwrap();
@@ -152,7 +165,7 @@ fn shows_readers_whole_values(open: &(dyn Fn() -> Box<dyn Store> + Sync)) {
         }
         let store = open();
         // Should a write fail, the readers must end all the same.
-        let written = (1..=30).try_for_each(|n| store.set(&name, &secret(&value(n))));
+        let written = (1..=writes).try_for_each(|n| store.set(&name, &secret(&value(n))));
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         written.unwrap();
     });

@@ -23,7 +23,8 @@ pub struct Global {
     #[arg(short, long, global = true, value_name = "NAME", add = ArgValueCompleter::new(names::profiles))]
     pub profile: Option<String>,
 
-    /// Where tokens are kept: auto, keychain, kernel, file, command or none [env: OAUTHCTL_STORE]
+    /// Where tokens are kept: auto, keychain, kernel (gone at reboot), file, command (the helper that
+    /// store_command in config.toml names) or none [env: OAUTHCTL_STORE]
     #[arg(long, global = true, value_name = "KIND", value_parser = clap::builder::PossibleValuesParser::new(crate::profile::schema::STORES), hide_possible_values = true)]
     pub store: Option<String>,
 

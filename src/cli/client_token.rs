@@ -1,6 +1,6 @@
 use super::args::{MinTtlArg, ParamArg, ScopeArg};
 use super::context::{Context, now, print};
-use super::{complete, dry_run};
+use super::{complete, dry_run, shell};
 use crate::error::Result;
 use crate::output::{json, raw};
 use crate::profile::layer::Layer;
@@ -65,6 +65,12 @@ impl Args {
             raw::line(&tokens.access_token)
         };
         Ok(print(text.expose())?)
+    }
+
+    /// The command that asks for the same token once more, whatever is cached.
+    pub(super) fn again(&self) -> String {
+        let scope = self.scope.scope.iter().map(|scope| format!(" --scope {}", shell::word(scope)));
+        format!("client-token --force{}", scope.collect::<String>())
     }
 
     /// A fresh token, where the profile lacks what only a request would need.

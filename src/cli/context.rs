@@ -1,6 +1,7 @@
 //! The world of one command: flags, environment, directories, stores, the way to a server.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::args::{Global, When, parse_timeout};
@@ -20,7 +21,7 @@ use crate::report::Report;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::session::vault::Vault;
-use crate::store::Place;
+use crate::store::{Helper, Place};
 use crate::terms::StoreKind;
 use crate::token::UnixTime;
 
@@ -175,7 +176,11 @@ impl Context {
             timeout: self.timeout,
             person: self.may_ask().then(|| self.terminal.person()),
             file_key: self.env.secret("OAUTHCTL_FILE_KEY")?,
-            helper: self.settings.list("store_command").map(<[String]>::to_vec),
+            helper: Some(Helper {
+                words: self.settings.list("store_command").unwrap_or_default().to_vec(),
+                settings: self.dirs.settings(),
+                report: Arc::new(self.terminal.another()),
+            }),
         })
     }
 

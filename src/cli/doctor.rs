@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+mod data;
+
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, now, print};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::http::Transport;
 use crate::output::json;
 use crate::output::table::{Cell, Table, Tone};
@@ -12,9 +13,6 @@ use crate::profile::dirs::names_in;
 use crate::profile::layer::Layer;
 use crate::profile::load;
 use crate::profile::schema::SecretSource;
-use crate::session::index;
-use crate::store::{self, EntryName, Place};
-use crate::terms::StoreKind;
 use crate::wire::HttpRequest;
 
 /// Check configuration, store, clock, TLS and reach, and say what to do
@@ -72,7 +70,8 @@ impl Args {
     pub(super) fn run(&self, context: &Context) -> anyhow::Result<()> {
         let mut findings = configuration(context);
         findings.extend(permissions(context));
-        findings.extend(stores(context)?);
+        findings.extend(data::stores(context)?);
+        findings.extend(data::files(context));
         findings.push(curl(context));
         match context.profile_name().and_then(|name| context.profile_named(&name, Layer::default()))
         {
@@ -182,58 +181,6 @@ fn permissions(context: &Context) -> Vec<Finding> {
 #[cfg(not(unix))]
 fn permissions(_: &Context) -> Vec<Finding> {
     Vec::new()
-}
-
-/// The store that new tokens go to, and every store that is remembered to hold one.
-fn stores(context: &Context) -> Result<Vec<Finding>> {
-    // Who wants to know what is wrong must not have to unlock anything for it.
-    let place = Place { person: None, ..context.place()? };
-    let mut findings = Vec::new();
-    // For each store an entry that it is remembered to hold, so that a wrong key shows as well.
-    let mut entries = BTreeMap::new();
-    for name in index::names(&context.dirs.data)? {
-        match index::read(&context.dirs.data, &name) {
-            Ok(Some(entry)) => drop(entries.entry(entry.store).or_insert(name)),
-            Ok(None) => {}
-            Err(error) => findings.push(Finding::error(
-                "store",
-                error.to_string(),
-                "move the file away, and log in again",
-            )),
-        }
-    }
-    let preferred = if let Some((kind, _)) = context.named_store()? {
-        kind
-    } else {
-        let (kind, reason) = store::auto(&place);
-        if let Some(reason) = reason {
-            findings.push(Finding::warning(
-                "store",
-                format!("no keychain can be used: {reason}"),
-                "nothing, where an encrypted file is good enough",
-            ));
-        }
-        kind
-    };
-    // Nothing need be there: the store must say so, and in time.
-    entries.entry(preferred).or_insert_with(|| EntryName::new("doctor", "probe"));
-    for (kind, name) in entries {
-        let answer = store::open(kind, &place).and_then(|store| store.get(&name));
-        findings.push(match answer {
-            Ok(_) if kind == StoreKind::None => Finding::warning(
-                "store",
-                "the store is none: no token is kept",
-                "name another with --store or in config.toml",
-            ),
-            Ok(_) => Finding::ok("store", format!("the {kind} store answers")),
-            Err(error) => Finding::error(
-                "store",
-                error.to_string(),
-                "unlock or start it, or name another with --store",
-            ),
-        });
-    }
-    Ok(findings)
 }
 
 fn curl(context: &Context) -> Finding {

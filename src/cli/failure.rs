@@ -1,6 +1,6 @@
 //! The edge where errors meet a person and a script: exit codes and hints, in one place.
 
-use crate::error::{ConfigError, Error, StoreError, StoreFault};
+use crate::error::{About, ConfigError, Error, StoreError, StoreFault};
 use crate::profile::check::PLACEHOLDERS;
 use crate::profile::load::ENV_PROFILE;
 use crate::terms::StoreKind;
@@ -8,8 +8,10 @@ use crate::terms::StoreKind;
 use super::terminal::Terminal;
 
 mod advice;
+mod mend;
 
 pub(super) use advice::advice;
+pub(super) use mend::move_away;
 
 /// `curl`, `exec` and `sandbox` failed themselves, before or around their child.
 pub(super) const WRAPPER: u8 = 125;
@@ -51,8 +53,13 @@ pub(super) fn tell(terminal: &Terminal, error: &anyhow::Error, profile: Option<&
     }
 }
 
+/// What `doctor` can say about an error that it found; `None` where the hint leads to `doctor` itself.
+pub(super) fn remedy(error: &Error) -> Option<String> {
+    hint(error, None, "refresh").filter(|hint| !hint.contains("oauthctl doctor"))
+}
+
 /// What to do next: a command that can be run, where there is one.
-fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
+pub(super) fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
     let name = profile.unwrap_or("NAME");
     Some(match error {
         Error::Config(ConfigError { missing: Some(key), .. }) => missing(key, name),
@@ -85,6 +92,7 @@ fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<String> {
 fn missing(key: &str, profile: &str) -> String {
     match key {
         "profile" => "list what there is with: oauthctl profile list; make one with: oauthctl profile add NAME --provider PROVIDER".to_owned(),
+        "store_command" => "add a line such as this one: store_command = [\"docker-credential-pass\"]".to_owned(),
         "password" => "give it in OAUTHCTL_PASSWORD, or with: oauthctl login --password-stdin".to_owned(),
         _ if profile == ENV_PROFILE && PLACEHOLDERS.contains(&key) => {
             format!("a profile says that: oauthctl profile add NAME --provider PROVIDER --set {key}=VALUE")
@@ -96,51 +104,59 @@ fn missing(key: &str, profile: &str) -> String {
 }
 
 fn store_hint(error: &StoreError, name: &str, again: &str) -> String {
-    match (error.fault, error.store) {
-        (StoreFault::Elsewhere(kept), StoreKind::None) => {
+    match (error.fault, error.store, &error.about) {
+        (StoreFault::Elsewhere(kept), StoreKind::None, _) => {
             format!(
                 "name the store that holds it, --store {kept}, or move it first with: oauthctl store migrate"
             )
         }
-        (StoreFault::Elsewhere(kept), named) => format!("oauthctl store migrate {kept} {named}"),
-        (StoreFault::Locked, StoreKind::Keychain) => {
+        (StoreFault::Elsewhere(kept), named, _) => format!("oauthctl store migrate {kept} {named}"),
+        (StoreFault::Locked, StoreKind::Keychain, _) => {
             format!(
                 "unlock the keychain, or do so when asked at a terminal: oauthctl {again} --profile {name}"
             )
         }
-        (StoreFault::Denied, StoreKind::Keychain) => {
+        (_, _, About::File(path)) => mend::file(error.fault, path),
+        (StoreFault::Denied, StoreKind::Keychain, _) => {
             format!(
                 "where the keychain's prompt can be seen, answer it after: oauthctl {again} --profile {name}"
             )
         }
-        (StoreFault::TimedOut, StoreKind::Keychain) => {
+        (StoreFault::TimedOut, StoreKind::Keychain, _) => {
             "unlock or restart the keychain, and see whether it answers: oauthctl doctor".to_owned()
         }
-        (StoreFault::Ambiguous, StoreKind::Keychain) => {
+        (StoreFault::Ambiguous, StoreKind::Keychain, _) => {
             format!(
                 "remove the items that aren't oauthctl's, or log in again after: oauthctl logout --local --profile {name}"
             )
         }
-        (StoreFault::Corrupt, StoreKind::Keychain) => {
-            format!("replace it by logging in again: oauthctl login --profile {name}")
-        }
-        (StoreFault::Absent, StoreKind::Keychain) => {
+        (StoreFault::Absent, StoreKind::Keychain, _) => {
             "where no keychain runs, keep tokens in an encrypted file: oauthctl login --store file"
                 .to_owned()
         }
-        (StoreFault::WrongKey, _) => {
-            format!(
-                "check OAUTHCTL_FILE_KEY; see which entries can be read with: oauthctl store verify; where the key is lost, log in again after: oauthctl logout --local --profile {name}"
-            )
-        }
-        (StoreFault::Corrupt | StoreFault::Ambiguous | StoreFault::Missing, _) => {
-            "see what can't be read, and what to do about it, with: oauthctl store verify"
+        (StoreFault::Absent | StoreFault::Denied, StoreKind::Kernel, _) => {
+            "where the kernel's keys are forbidden, keep tokens in an encrypted file: oauthctl login --store file"
                 .to_owned()
         }
-        (StoreFault::Newer, _) => {
-            format!(
-                "use the newer oauthctl, or log in again after: oauthctl logout --local --profile {name}"
-            )
+        (StoreFault::Full, StoreKind::Kernel, _) => {
+            "an administrator can raise the limits in /proc/sys/kernel/keys/; an encrypted file has none: oauthctl login --store file"
+                .to_owned()
+        }
+        (StoreFault::Absent, StoreKind::Command, _) => {
+            "install the helper, or name another one as store_command in config.toml".to_owned()
+        }
+        (StoreFault::TimedOut, StoreKind::Command, _) => {
+            "a helper that asks a person needs a terminal, and --no-input forbids it; one that is slow needs a longer --timeout"
+                .to_owned()
+        }
+        (
+            fault @ (StoreFault::Corrupt | StoreFault::Newer | StoreFault::WrongKey),
+            store,
+            About::Entry(entry),
+        ) => mend::entry(fault, store, entry, again),
+        (StoreFault::Corrupt | StoreFault::Ambiguous | StoreFault::Missing, ..) => {
+            "see what can't be read, and what to do about it, with: oauthctl store verify"
+                .to_owned()
         }
         _ => "oauthctl doctor".to_owned(),
     }

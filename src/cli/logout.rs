@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::profile::Profile;
 use crate::profile::layer::Layer;
 use crate::report::Report;
+use crate::session::Forgot;
 use crate::session::index;
 use crate::session::slot::Slot;
 
@@ -69,7 +70,14 @@ impl Args {
         context.with_session(profile, None, |session| {
             let slots = session.slots()?;
             let slots = slots.iter().filter(|slot| chosen(slot));
-            first_error(slots.map(|slot| session.logout(slot, !self.local)))
+            first_error(slots.map(|slot| match session.logout(slot, !self.local)? {
+                Forgot::Nothing => Ok(false),
+                // Who forgets everything reads no warning of each; and what could have been revoked was not.
+                Forgot::Unread(error) if self.all || profile.endpoints.revocation.is_some() => {
+                    Err(error)
+                }
+                Forgot::Session | Forgot::Unread(_) => Ok(true),
+            }))
         })
     }
 }

@@ -34,6 +34,7 @@ mod provider;
 mod refresh;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod shell;
 mod show;
 mod store;
 mod terminal;
@@ -107,7 +108,7 @@ impl Command {
     fn again(&self) -> String {
         let (words, identity) = match self {
             Self::Login(_) => ("login", None),
-            Self::ClientToken(_) => ("client-token --force", None),
+            Self::ClientToken(args) => return args.again(),
             Self::Header(args) => ("header", args.identity.identity),
             Self::Token(args) => ("header", args.identity.identity),
             Self::Curl(args) => ("header", args.identity.identity),

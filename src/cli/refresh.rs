@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::args::{As, parse_duration};
 use super::context::{Context, now, print};
 use super::{dry_run, failure, show};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::{humane, json};
 use crate::profile::Profile;
 use crate::profile::layer::Layer;
@@ -93,9 +93,9 @@ impl Args {
                 Ok(None) => {}
                 Err(error) => {
                     let Slot { profile, identity, .. } = &slot;
+                    let again = again(context, &slot, &error);
                     let error = anyhow::Error::from(error)
                         .context(format!("the {identity} token of {profile} was not renewed"));
-                    let again = format!("refresh --as {identity}");
                     failure::tell(&context.terminal, &error, Some(profile), &again);
                     failed.get_or_insert(failure::code(&error));
                 }
@@ -137,6 +137,20 @@ impl Args {
         let obtained = self.renew(context, &profile, slot.identity)?;
         Ok(Some((profile, obtained)))
     }
+}
+
+/// The command that makes a slot's request once more, or that gets rid of what is broken.
+fn again(context: &Context, slot: &Slot, error: &Error) -> String {
+    let identity = slot.identity;
+    let is_own = context.profile_named(&slot.profile, Layer::default()).is_ok_and(|profile| {
+        let asked = profile.asked(Identity::Client);
+        *slot == Slot::client(&slot.profile, &asked.scope, asked.audience.as_deref())
+    });
+    // Nobody knows what was asked for: that stood in what is broken.
+    if matches!(error, Error::Store(_)) && identity == Identity::Client && !is_own {
+        return format!("logout --local --as {identity}");
+    }
+    format!("refresh --as {identity}")
 }
 
 fn request(profile: &Profile, identity: Identity) -> Result<TokenRequest> {

@@ -1,8 +1,9 @@
 use std::io::IsTerminal;
+use std::path::Path;
 
 use super::args::As;
 use super::context::{Context, now, print};
-use crate::error::Result;
+use crate::error::{About, Error, Result, StoreError};
 use crate::output::show::{Owner, Shown, table};
 use crate::output::summary::Claims;
 use crate::output::{details, json};
@@ -91,11 +92,17 @@ impl Args {
             if !wanted {
                 continue;
             }
-            match index::read(&context.dirs.data, &slot.name()) {
-                Ok(Some(entry)) => rows.extend(self.row(context, slot, entry)?),
-                Ok(None) => {}
+            let row = match index::read(&context.dirs.data, &slot.name()) {
+                Ok(Some(entry)) => self.row(context, &slot, entry),
+                Ok(None) => continue,
+                Err(error) => Err(error),
+            };
+            match row {
+                Ok(row) => rows.extend(row),
                 // One that is damaged hides no other.
-                Err(error) if only.is_none() => context.terminal.warn(&error.sentence()),
+                Err(error) if only.is_none() && is_its_own(&slot, &error) => {
+                    context.terminal.warn(&error.sentence());
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -110,12 +117,12 @@ impl Args {
         Ok(rows)
     }
 
-    fn row(&self, context: &Context, slot: Slot, entry: IndexEntry) -> Result<Option<Row>> {
+    fn row(&self, context: &Context, slot: &Slot, entry: IndexEntry) -> Result<Option<Row>> {
         let Some(token) = entry.token else { return Ok(None) };
         let profile = context.profile_or_empty(&slot.profile)?;
         let tokens = if self.reveal || self.claims {
             context
-                .with_session(&profile, None, |session| session.stored(&slot))?
+                .with_session(&profile, None, |session| session.stored(slot))?
                 .map(|stored| stored.tokens)
         } else {
             None
@@ -128,7 +135,20 @@ impl Args {
             token,
             min_ttl,
         };
-        Ok(Some(Row { profile: slot.profile, owned: Some(owned), tokens }))
+        Ok(Some(Row { profile: slot.profile.clone(), owned: Some(owned), tokens }))
+    }
+}
+
+/// Whether an error is one of this slot's own entry, or of a file that bears its name.
+fn is_its_own(slot: &Slot, error: &Error) -> bool {
+    let name = slot.name();
+    let bears = |path: &Path| {
+        path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name.as_str()))
+    };
+    match error {
+        Error::Store(StoreError { about: About::Entry(_), .. }) => true,
+        Error::Store(StoreError { about: About::File(path), .. }) => bears(path),
+        _ => false,
     }
 }
 

@@ -42,8 +42,13 @@ impl Terminal {
     /// Who sits there, as the stores see them.
     #[must_use]
     pub(super) fn person(&self) -> Person {
-        let teller = Self { told: Mutex::default(), ..*self };
+        let teller = self.another();
         Person::new(move |message| teller.note(message))
+    }
+
+    /// The same end of stderr, for somebody who keeps it longer.
+    pub(super) fn another(&self) -> Self {
+        Self { told: Mutex::default(), ..*self }
     }
 
     /// A line that begins with a coloured word.

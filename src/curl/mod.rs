@@ -14,6 +14,8 @@ mod config;
 mod curlrc;
 #[cfg(unix)]
 mod dump;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(unix)]
 mod gate;
 mod heads;

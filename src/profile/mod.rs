@@ -21,6 +21,8 @@ pub mod dialect;
 pub mod dirs;
 pub mod edit;
 pub mod environment;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod layer;
 pub mod load;
 pub mod placeholder;

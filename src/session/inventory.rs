@@ -66,7 +66,8 @@ pub fn location(kind: StoreKind, place: &Place) -> String {
         StoreKind::Kernel => "memory of the kernel, until the machine stops".to_owned(),
         StoreKind::File => place.data_dir.join("tokens").display().to_string(),
         StoreKind::Command => {
-            place.helper.as_ref().and_then(|words| words.first()).cloned().unwrap_or_default()
+            let program = place.helper.as_ref().and_then(|helper| helper.words.first());
+            program.cloned().unwrap_or_default()
         }
         StoreKind::None => String::new(),
     }

@@ -5,10 +5,14 @@
 //!
 //! | bytes | what |
 //! | --- | --- |
-//! | 9 | magic and version |
+//! | 8 | magic |
+//! | 1 | version |
 //! | 8 | generation that the answer would have |
 //! | 4 + n | length and sealed header: what was asked |
 //! | 4 + n | length and sealed answer; length 0 while it is an INTENT |
+//!
+//! What a crash can leave holds no answer, and is overwritten. What may hold one, or is not ours, is
+//! set aside before that: with the record that belongs to it, it may still be opened.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -16,16 +20,23 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::fault;
+use super::{about, read_file};
 use crate::durable;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::secret::{self, Secret};
 use crate::store::seal::{self, Key};
-use crate::terms::GrantType;
+use crate::store::{EntryName, disk};
+use crate::terms::{GrantType, StoreKind};
 use crate::token::{Asked, UnixTime};
 use crate::wire::HttpResponse;
 
-const MAGIC: &[u8; 9] = b"octlj\0\0\0\x01";
+const MAGIC: &[u8; 8] = b"octlj\0\0\0";
+
+/// The version of the form that this program writes; there is no older one.
+const VERSION: u8 = 1;
+
+/// The length of an answer that isn't there.
+const NO_ANSWER: [u8; 4] = [0; 4];
 
 /// The least space that is reserved: an answer is read within 1 MiB, but none is near that.
 const RESERVE: usize = 64 * 1024;
@@ -81,8 +92,10 @@ pub(super) struct Journal {
 pub(super) enum Found {
     /// There is none.
     Nothing,
-    /// A request whose answer is unknown, or a journal that was torn.
+    /// A request whose answer is unknown, or a journal that was torn before it held one.
     Unanswered,
+    /// Something that can't be read, and that may be an answer all the same.
+    Broken(Error),
     /// An answer that may not have reached the store.
     Answered(Box<(Intent, Answer)>),
 }
@@ -102,13 +115,19 @@ impl Journal {
         intent: &Intent,
         record_len: usize,
     ) -> Result<Self> {
-        let was_there = path.exists();
+        let was_there = path.symlink_metadata().is_ok();
         Self::write_intent(path, key, intent, record_len).map_err(|error| {
             // A torn one would say that something may have been sent.
             if !was_there {
-                let _ = remove(path);
+                let _ = super::remove_file(path);
             }
-            fault(format!("can't write the journal {}, so nothing was sent", path.display()), error)
+            match disk::failed(StoreKind::File, "write the journal", path, error) {
+                Error::Store(mut error) => {
+                    error.message.push_str(", so nothing was sent");
+                    error.into()
+                }
+                other => other,
+            }
         })
     }
 
@@ -121,14 +140,8 @@ impl Journal {
         if let Some(directory) = path.parent() {
             durable::create_dir(directory)?;
         }
-        let header = serde_json::to_vec(intent)?;
-        let sealed = seal::seal(key, &place(path, "intent"), &header)?;
-        let mut start = Vec::from(MAGIC);
-        start.extend_from_slice(&intent.generation.to_be_bytes());
-        start.extend_from_slice(&length(&sealed)?);
-        start.extend_from_slice(&sealed);
-        let answer_at = start.len() as u64;
-        start.extend_from_slice(&[0; 4]);
+        let start = start(path, key, intent)?;
+        let answer_at = (start.len() - NO_ANSWER.len()) as u64;
         let mut file = durable::open_private(path)?;
         durable::allocate(&mut file, (start.len() + RESERVE.max(4 * record_len)) as u64)?;
         file.rewind()?;
@@ -140,19 +153,7 @@ impl Journal {
 
     /// Writes the answer, sealed, into the reserved space: from here on it can't be lost.
     pub(crate) fn commit(&mut self, key: &Key, answer: &Answer) -> io::Result<()> {
-        let head = AnswerHead {
-            obtained_at: answer.obtained_at,
-            status: answer.response.status,
-            content_type: answer.response.content_type.clone(),
-        };
-        let mut plain = Secret::new(serde_json::to_vec(&head)?);
-        let body = answer.response.body.expose();
-        let mut whole = Vec::with_capacity(plain.expose().len() + 1 + body.len());
-        whole.extend_from_slice(plain.expose());
-        whole.push(b'\n');
-        whole.extend_from_slice(body);
-        plain = Secret::new(whole);
-        let sealed = seal::seal(key, &place(&self.path, "answer"), plain.expose())?;
+        let sealed = sealed(&self.path, key, answer)?;
         // The length goes in front last: until it is there, this is still an intent.
         self.file.seek(SeekFrom::Start(self.answer_at + 4))?;
         self.file.write_all(&sealed)?;
@@ -162,26 +163,105 @@ impl Journal {
     }
 }
 
-/// Reads what a journal holds; whatever can't be opened with the slot's own key was torn.
-pub(crate) fn read(path: &Path, key: &Key) -> Result<Found> {
-    let bytes = super::read_file(path)
-        .map_err(|error| fault(format!("can't read the journal {}", path.display()), error))?;
-    let Some(bytes) = bytes else { return Ok(Found::Nothing) };
-    Ok(answered(path, key, &bytes)
-        .map_or(Found::Unanswered, |found| Found::Answered(Box::new(found))))
+/// The beginning of a journal, up to the length of an answer that isn't there yet.
+fn start(path: &Path, key: &Key, intent: &Intent) -> io::Result<Vec<u8>> {
+    let header = Secret::new(serde_json::to_vec(intent)?);
+    let sealed = seal::seal(key, &place(path, "intent"), header.expose())?;
+    let mut start = Vec::from(MAGIC);
+    start.push(VERSION);
+    start.extend_from_slice(&intent.generation.to_be_bytes());
+    start.extend_from_slice(&length(&sealed)?);
+    start.extend_from_slice(&sealed);
+    start.extend_from_slice(&NO_ANSWER);
+    Ok(start)
 }
 
-fn answered(path: &Path, key: &Key, bytes: &[u8]) -> Option<(Intent, Answer)> {
-    let rest = bytes.strip_prefix(MAGIC)?;
-    let (generation, rest) = rest.split_first_chunk::<8>()?;
+/// An answer as it stands in a journal.
+fn sealed(path: &Path, key: &Key, answer: &Answer) -> io::Result<Vec<u8>> {
+    let head = serde_json::to_vec(&AnswerHead {
+        obtained_at: answer.obtained_at,
+        status: answer.response.status,
+        content_type: answer.response.content_type.clone(),
+    })?;
+    let plain = Secret::new([&head[..], b"\n", answer.response.body.expose()].concat());
+    seal::seal(key, &place(path, "answer"), plain.expose())
+}
+
+/// Reads what the journal of this entry holds; one of a newer form is an error.
+pub(crate) fn read(path: &Path, name: &EntryName, key: &Key) -> Result<Found> {
+    let bytes = match read_file(path, name) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(Found::Nothing),
+        Err(error) if super::is_broken(&error) => return Ok(Found::Broken(error)),
+        Err(error) => return Err(error),
+    };
+    found(path, name, key, &bytes)
+}
+
+/// What the bytes of a journal hold.
+fn found(path: &Path, name: &EntryName, key: &Key, bytes: &[u8]) -> Result<Found> {
+    let broken = |what| disk::broken(StoreKind::File, path, about(name), what);
+    let newer = || disk::newer(StoreKind::File, path, about(name));
+    let (header, answer) = match part(bytes) {
+        None => return Ok(Found::Broken(broken("is damaged"))),
+        Some(Part::Newer) => return Err(newer()),
+        Some(Part::Reserved) => return Ok(Found::Unanswered),
+        Some(Part::Intent { header }) => (header, None),
+        Some(Part::Answer { generation, header, sealed }) => (header, Some((generation, sealed))),
+    };
+    let opened = seal::open(key, &place(path, "intent"), header.to_vec());
+    Ok(match (opened, answer) {
+        (Err(seal::Broken::Newer), _) => return Err(newer()),
+        (Err(seal::Broken::Corrupt), _) => Found::Broken(broken("is damaged")),
+        (Err(seal::Broken::WrongKey), Some(_)) => {
+            Found::Broken(broken("holds an answer that the session's key can't open"))
+        }
+        (_, None) => Found::Unanswered,
+        (Ok(header), Some((generation, sealed))) => {
+            answered(path, key, generation, &header, sealed).map_or_else(
+                || Found::Broken(broken("is damaged")),
+                |found| Found::Answered(Box::new(found)),
+            )
+        }
+    })
+}
+
+/// How far a journal was written.
+enum Part<'a> {
+    Reserved,
+    Intent { header: &'a [u8] },
+    Answer { generation: u64, header: &'a [u8], sealed: &'a [u8] },
+    Newer,
+}
+
+/// The part that these bytes are of; `None` where no crash could have left them.
+fn part(bytes: &[u8]) -> Option<Part<'_>> {
+    if MAGIC.starts_with(bytes) || bytes.iter().all(|&byte| byte == 0) {
+        return Some(Part::Reserved);
+    }
+    let (&version, rest) = bytes.strip_prefix(MAGIC)?.split_first()?;
+    if version > VERSION {
+        return Some(Part::Newer);
+    }
+    let (generation, rest) = rest.split_first_chunk::<8>().filter(|_| version == VERSION)?;
     let (header, rest) = block(rest)?;
     let (sealed, _) = block(rest)?;
-    if sealed.is_empty() {
-        return None;
-    }
-    let header = seal::open(key, &place(path, "intent"), header.to_vec()).ok()?;
+    let generation = u64::from_be_bytes(*generation);
+    Some(match sealed {
+        [] => Part::Intent { header },
+        _ => Part::Answer { generation, header, sealed },
+    })
+}
+
+fn answered(
+    path: &Path,
+    key: &Key,
+    generation: u64,
+    header: &Secret<Vec<u8>>,
+    sealed: &[u8],
+) -> Option<(Intent, Answer)> {
     let intent: Intent = serde_json::from_slice(header.expose()).ok()?;
-    if intent.generation != u64::from_be_bytes(*generation) {
+    if intent.generation != generation {
         return None;
     }
     let plain = seal::open(key, &place(path, "answer"), sealed.to_vec()).ok()?;
@@ -215,82 +295,7 @@ fn place(path: &Path, part: &str) -> Vec<u8> {
     format!("journal {part} {name}").into_bytes()
 }
 
-/// Removes a journal; one that is not there is no error.
-pub(super) fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(fault(format!("can't remove the journal {}", path.display()), error))
-        }
-        _ => Ok(()),
-    }
-}
-
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn intent() -> Intent {
-        Intent {
-            generation: 7,
-            grant_type: GrantType::Password,
-            asked: Asked::default(),
-            scope: vec![],
-            refresh_token: None,
-            id_token: None,
-            id_token_verified: false,
-            nonce: None,
-        }
-    }
-
-    fn answer() -> Answer {
-        Answer {
-            obtained_at: 42,
-            response: HttpResponse {
-                status: 200,
-                content_type: Some("application/json".into()),
-                body: Secret::new(b"{\"access_token\":\"hunter2\"}\n".to_vec()),
-                ..HttpResponse::default()
-            },
-        }
-    }
-
-    fn key() -> Key {
-        Secret::new([3; 32])
-    }
-
-    #[test]
-    fn an_answer_is_read_back_and_never_stands_in_clear() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("journals/a@user.journal");
-        assert!(matches!(read(&path, &key()).unwrap(), Found::Nothing));
-        let mut journal = Journal::begin(&path, &key(), &intent(), 100).unwrap();
-        assert!(matches!(read(&path, &key()).unwrap(), Found::Unanswered));
-        journal.commit(&key(), &answer()).unwrap();
-        let Found::Answered(found) = read(&path, &key()).unwrap() else { panic!("no answer") };
-        assert_eq!(found.0.generation, 7);
-        assert_eq!(found.1.obtained_at, 42);
-        assert_eq!(found.1.response.body.expose(), answer().response.body.expose());
-        let bytes = std::fs::read(&path).unwrap();
-        assert!(!bytes.windows(7).any(|window| window == b"hunter2"));
-        assert!(matches!(read(&path, &Secret::new([4; 32])).unwrap(), Found::Unanswered));
-    }
-
-    #[test]
-    fn a_journal_torn_anywhere_holds_no_answer() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a@user.journal");
-        let mut journal = Journal::begin(&path, &key(), &intent(), 0).unwrap();
-        let before = std::fs::read(&path).unwrap();
-        journal.commit(&key(), &answer()).unwrap();
-        let after = std::fs::read(&path).unwrap();
-        let end = after.iter().rposition(|&byte| byte != 0).unwrap();
-        for cut in (0..=end).step_by(7) {
-            // A part of the new bytes reached the disk, the rest didn't.
-            let torn = [&after[..cut], &before[cut..]].concat();
-            std::fs::write(&path, torn).unwrap();
-            assert!(!matches!(read(&path, &key()).unwrap(), Found::Answered(_)), "{cut}");
-            std::fs::write(&path, &after[..cut]).unwrap();
-            assert!(!matches!(read(&path, &key()).unwrap(), Found::Answered(_)), "{cut}");
-        }
-    }
-}
+mod tests;

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::durable;
 use crate::error::Result;
+use crate::store::disk;
+use crate::terms::StoreKind;
 
 /// A lock that this process holds until it drops it or ends.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ impl Lock {
     pub(super) fn acquire(path: &Path, patience: Duration) -> Result<Attempt> {
         #[cfg(unix)]
         crate::signals::survive_full_files();
-        let fault = |error| super::fault(format!("can't lock {}", path.display()), error);
+        let fault = |error| disk::failed(StoreKind::File, "lock", path, error);
         let mut file = open(path).map_err(fault)?;
         let begun = Instant::now();
         let mut pause = Duration::from_millis(1);

@@ -9,11 +9,12 @@ use super::record::Record;
 use super::recover::{Journaled, Recovered};
 use super::slot::Slot;
 use super::spend::{Effort, hand_out};
-use super::{Held, Obtained, Session, has_fault};
-use crate::error::{Error, Result, StoreFault};
+use super::{Held, Obtained, Session, is_broken, is_unreadable};
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 #[cfg(unix)]
 use crate::signals::HeldBack;
+use crate::store::EntryName;
 use crate::terms::{GrantType, Identity, StoreKind};
 use crate::wire::request::TokenRequest;
 
@@ -88,7 +89,7 @@ impl Session<'_> {
             })?;
             return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
         }
-        let before = self.generation(&slot)?;
+        let before = self.generation(&slot);
         let _login = self.login_lock(&slot)?;
         // A renewal makes a new generation as well, but nobody's login.
         if self.last_login(&slot) > before
@@ -123,8 +124,10 @@ impl Session<'_> {
         self.usable(slot, &held).map(|tokens| held.cached(tokens))
     }
 
-    fn generation(&self, slot: &Slot) -> Result<u64> {
-        Ok(index::read(self.vault.data_dir(), &slot.name())?.map_or(0, |entry| entry.generation))
+    /// The newest generation, as far as it is known.
+    fn generation(&self, slot: &Slot) -> u64 {
+        let entry = index::read(self.vault.data_dir(), &slot.name());
+        entry.ok().flatten().map_or(0, |entry| entry.generation)
     }
 
     fn login_lock(&self, slot: &Slot) -> Result<Lock> {
@@ -151,15 +154,14 @@ impl Session<'_> {
     /// present one; and nobody looks there before there are new tokens.
     fn prepare(&self, slot: &Slot) -> Result<Held> {
         let name = slot.name();
-        let entry = index::read(self.vault.data_dir(), &name)?;
+        let entry = self.vault.sound_line(&name)?;
         let target = self.vault.target(entry.as_ref());
-        let moves = entry.as_ref().is_some_and(|entry| entry.store != target);
         let is_new = entry.is_none();
-        let present = match &entry {
-            Some(entry) => self.present(slot, entry, moves)?,
-            None => None,
-        };
+        // Whose line was lost may have a record all the same, and what is made must be newer.
+        let home = entry.as_ref().map_or(target, |entry| entry.store);
+        let moves = home != target;
         let tombstone = entry.as_ref().map_or(0, |entry| entry.tombstone);
+        let present = self.present(slot, home, entry.as_ref(), moves)?;
         let newest = present.as_ref().map_or(0, |held| held.generations().newest());
         let newest = entry.map_or(newest, |entry| newest.max(entry.generation)).max(tombstone);
         let record = match present {
@@ -167,6 +169,8 @@ impl Session<'_> {
             Some(held) => Record { generation: newest, tokens: None, ..held.record },
             None => Record::placeholder(newest)?,
         };
+        // A journal that no request could be written to is told before a person types.
+        journal::read(&self.journal_path(slot), &name, &record.journal_key)?;
         let held = Held { store: target, tombstone, record };
         if moves {
             self.vault.open(target)?.set(&name, &held.record.to_bytes()?)?;
@@ -183,15 +187,27 @@ impl Session<'_> {
 
     /// The session that is there, with what its journal had.
     ///
-    /// What is damaged is replaced. What can't be opened now may be opened at another time, so it
-    /// is replaced only by who moves to another store.
-    fn present(&self, slot: &Slot, entry: &IndexEntry, moves: bool) -> Result<Option<Held>> {
-        let held = match self.read_from(entry.store, entry.tombstone, slot) {
+    /// What is damaged is set aside, and so is what can't be read and stands in no index. What can't
+    /// be opened now may be opened at another time, so it is given up only by who moves to another store.
+    fn present(
+        &self,
+        slot: &Slot,
+        store: StoreKind,
+        entry: Option<&IndexEntry>,
+        moves: bool,
+    ) -> Result<Option<Held>> {
+        let tombstone = entry.map_or(0, |entry| entry.tombstone);
+        let is_lost = |error: &Error| entry.is_none() && is_unreadable(error);
+        let held = match self.read_from(store, tombstone, slot) {
             Ok(Some(held)) => held,
             Ok(None) => return Ok(None),
-            Err(error) if moves || has_fault(&error, &[StoreFault::Corrupt]) => {
-                let (store, error) = (entry.store, error.sentence());
+            Err(error) if moves => {
+                let error = error.sentence();
                 self.report.warn(&format!("the session in the {store} store is given up: {error}"));
+                return Ok(None);
+            }
+            Err(error) if is_broken(&error) || is_lost(&error) => {
+                self.vault.set_aside(store, &slot.name(), &error)?;
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -247,12 +263,25 @@ impl Session<'_> {
         if !matches!(entry, Ok(Some(entry)) if entry.store == new) {
             return;
         }
-        if let Err(error) = self.vault.open(old).and_then(|store| store.delete(&name)) {
+        if let Err(error) = self.give_up(old, &name) {
             self.report.warn(&format!(
                 "the old entry in the {old} store could not be removed: {}",
                 error.sentence()
             ));
         }
+    }
+
+    /// Removes an entry that nobody needs any more; one that can't be read is set aside, where it can be.
+    fn give_up(&self, kind: StoreKind, name: &EntryName) -> Result<()> {
+        let unread = self.vault.get(kind, name).err();
+        let store = self.vault.open(kind)?;
+        if let Some(error) = unread.filter(is_unreadable)
+            && let Some(place) = store.set_aside(name)?
+        {
+            self.vault.warn_aside(&error, Some(&place));
+            return Ok(());
+        }
+        store.delete(name)
     }
 
     /// After a login that failed: a record that was made only for it goes again.
@@ -269,7 +298,8 @@ impl Session<'_> {
         let target = self.vault.target(entry.as_ref());
         let Some(held) = self.read_from(target, 0, slot)? else { return Ok(()) };
         // An answer that can't be read yet needs the key of its journal.
-        let journal = journal::read(&self.journal_path(slot), &held.record.journal_key)?;
+        let key = &held.record.journal_key;
+        let journal = journal::read(&self.journal_path(slot), &name, key)?;
         if held.record.tokens.is_some() || matches!(journal, Found::Answered(_)) {
             return Ok(());
         }

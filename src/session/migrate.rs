@@ -115,7 +115,7 @@ impl Migration<'_> {
             "the {store} store gave back another entry {} than it was given",
             name.as_str()
         );
-        Err(StoreError { fault, store, message, source: None }.into())
+        Err(StoreError::new(fault, store, message).into())
     }
 
     fn erase(&self, name: &EntryName, moved: bool) -> Moved {

@@ -5,8 +5,7 @@
 //!
 //! READ → LOCK → RECOVER → RE-READ → INTENT → SEND → GOT → STORE → CLEAN
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,27 +15,33 @@ use self::protocol::Generations;
 use self::record::Record;
 use self::slot::Slot;
 use self::vault::Vault;
+use crate::durable::{self, Links};
 use crate::env::Env;
-use crate::error::{Error, Result, StoreError, StoreFault};
+use crate::error::{About, Error, Result, StoreError, StoreFault};
 use crate::exchange::Exchange;
 use crate::profile::Profile;
 use crate::report::Report;
 use crate::secret::Secret;
+use crate::store::{EntryName, disk};
 use crate::terms::{ClientAuthMethod, Identity, StoreKind};
 use crate::token::{Asked, MinTtl, TokenSet, UnixTime};
 use crate::wire::client_auth::ClientCredentials;
 
 mod answer;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod grants;
 mod identity;
 pub mod index;
 mod inspect;
 pub mod inventory;
 mod journal;
+mod kept;
 pub mod leftover;
 mod lock;
 mod login;
 mod logout;
+mod mend;
 pub mod migrate;
 pub mod protocol;
 mod record;
@@ -49,6 +54,7 @@ pub mod vault;
 pub mod verify;
 
 pub use login::{Ask, Login};
+pub use logout::Forgot;
 
 /// Everything that a profile's tokens need to live.
 pub struct Session<'a> {
@@ -191,7 +197,7 @@ impl Session<'_> {
 
     fn read_from(&self, store: StoreKind, tombstone: u64, slot: &Slot) -> Result<Option<Held>> {
         let name = slot.name();
-        let Some(bytes) = self.vault.open(store)?.get(&name)? else { return Ok(None) };
+        let Some(bytes) = self.vault.get(store, &name)? else { return Ok(None) };
         let record = Record::from_bytes(&bytes, store, name.as_str())?;
         Ok(Some(Held { store, tombstone, record }))
     }
@@ -262,28 +268,59 @@ impl Session<'_> {
 }
 
 /// The longest index line or journal that is read, in bytes: far above any that is written.
-const LONGEST_FILE: u64 = 4 << 20;
+const LONGEST_FILE: usize = 4 << 20;
 
-/// Reads a file below DATA, within bounds; `None` where there is none.
-fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::with_capacity(2048);
-    match File::open(path).and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut bytes)) {
-        Ok(_) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+/// Reads a file that is kept for an entry; `None` where there is none.
+fn read_file(path: &Path, name: &EntryName) -> Result<Option<Vec<u8>>> {
+    match durable::read(path, LONGEST_FILE, Links::Refused) {
+        Ok(content) => Ok(content.map(|content| content.bytes)),
+        Err(why) => Err(disk::unread(StoreKind::File, path, about(name), why)),
     }
 }
 
-/// Whether an error is one of these faults of a store.
-fn has_fault(error: &Error, faults: &[StoreFault]) -> bool {
-    matches!(error, Error::Store(error) if faults.contains(&error.fault))
+/// Removes a file; one that is not there is no error.
+fn remove_file(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(disk::failed(StoreKind::File, "remove", path, error))
+        }
+        _ => Ok(()),
+    }
 }
 
-/// A file below DATA that can't be used is a fault of the store, whichever store holds the tokens.
-fn fault(message: String, error: io::Error) -> Error {
-    let fault = match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreFault::Denied,
-        _ => StoreFault::Failed,
-    };
-    StoreError { fault, store: StoreKind::File, message, source: Some(error.into()) }.into()
+/// Moves a broken file out of the way, and tells where it is now; the caller holds the entry's lock.
+fn set_aside(path: &Path) -> Result<PathBuf> {
+    durable::set_aside(path)
+        .map_err(|error| disk::failed(StoreKind::File, "set aside", path, error))
+}
+
+/// The version that a JSON text says it has, whatever else stands in it.
+fn form_of(json: &[u8]) -> Option<u32> {
+    #[derive(serde::Deserialize)]
+    struct Form {
+        version: u32,
+    }
+    serde_json::from_slice(json).ok().map(|Form { version }| version)
+}
+
+/// A fault of one entry.
+fn about(name: &EntryName) -> About {
+    About::Entry(name.as_str().to_owned())
+}
+
+/// Whether what is kept for one entry can't be read with this key and by this program.
+fn is_unreadable(error: &Error) -> bool {
+    use StoreFault::{Corrupt, Newer, WrongKey};
+    matches!(
+        error,
+        Error::Store(StoreError { fault: Corrupt | WrongKey | Newer, about: About::Entry(_), .. })
+    )
+}
+
+/// Whether what is kept for one entry is damaged, and nothing else is in the way.
+fn is_broken(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Store(StoreError { fault: StoreFault::Corrupt, about: About::Entry(_), .. })
+    )
 }

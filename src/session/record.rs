@@ -5,13 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result, StoreError, StoreFault};
+use super::form_of;
+use crate::error::{About, Error, Result, StoreError, StoreFault};
 use crate::secret::{self, Secret};
 use crate::store::seal::{self, Key};
 use crate::terms::{GrantType, StoreKind};
 use crate::token::{Asked, TokenSet, UnixTime};
 
-/// The version of the record's form that this program writes.
+/// The version of the record's form that this program writes; there is no older one.
 const VERSION: u32 = 1;
 
 /// The record of one slot.
@@ -53,7 +54,9 @@ impl Record {
         store: StoreKind,
         name: &str,
     ) -> Result<Self> {
-        let fault = |fault, message| StoreError { fault, store, message, source: None };
+        let fault = |fault, message| {
+            StoreError::new(fault, store, message).about(About::Entry(name.to_owned()))
+        };
         let corrupt = || {
             fault(StoreFault::Corrupt, format!("the entry {name} in the {store} store is damaged"))
         };
@@ -63,17 +66,12 @@ impl Record {
             );
             fault(StoreFault::Newer, message)
         };
-        let stored: Stored = match serde_json::from_slice(bytes.expose()) {
-            Ok(stored) => stored,
-            // A newer form need not be like ours in anything but its version.
-            Err(_) => match serde_json::from_slice(bytes.expose()) {
-                Ok(Version { version }) if version > VERSION => return Err(newer(version).into()),
-                _ => return Err(corrupt().into()),
-            },
+        // A newer form need not be like ours in anything but its version.
+        let stored: Stored = match form_of(bytes.expose()) {
+            Some(VERSION) => serde_json::from_slice(bytes.expose()).map_err(|_| corrupt())?,
+            Some(version) if version > VERSION => return Err(newer(version).into()),
+            _ => return Err(corrupt().into()),
         };
-        if stored.version > VERSION {
-            return Err(newer(stored.version).into());
-        }
         let key =
             STANDARD.decode(stored.journal_key.expose()).ok().and_then(|key| key.try_into().ok());
         Ok(Self {
@@ -82,11 +80,6 @@ impl Record {
             journal_key: Secret::new(key.ok_or_else(corrupt)?),
         })
     }
-}
-
-#[derive(Deserialize)]
-struct Version {
-    version: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -165,5 +158,64 @@ impl From<StoredTokens> for TokenSet {
             extra: stored.extra,
             asked: stored.asked,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record with all that a record can have: a new field makes a new version.
+    fn full() -> Record {
+        let words = || vec!["read".to_owned(), "write".to_owned()];
+        let asked = Asked {
+            issuer: Some("https://id.example.com".into()),
+            token_endpoint: Some("https://id.example.com/token".into()),
+            client_id: Some("client".into()),
+            audience: Some("https://api.example.com".into()),
+            username: Some("alice".into()),
+            scope: words(),
+        };
+        let tokens = TokenSet {
+            access_token: Secret::from("golden-access-token"),
+            token_type: Some("Bearer".into()),
+            refresh_token: Some(Secret::from("golden-refresh-token")),
+            id_token: Some(Secret::from("golden-id-token")),
+            id_token_verified: false,
+            scope: words(),
+            obtained_at: 1_750_000_000,
+            expires_at: Some(4_102_444_800),
+            grant_type: GrantType::Password,
+            extra: Map::from_iter([("tenant".to_owned(), Value::from("north"))]),
+            asked,
+        };
+        Record { generation: 7, tokens: Some(tokens), journal_key: Secret::new([3; 32]) }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Record> {
+        Record::from_bytes(&Secret::new(bytes.to_vec()), StoreKind::File, "work@user")
+    }
+
+    #[test]
+    fn every_form_is_read_and_the_newest_is_written() {
+        let golden = include_bytes!("../../tests/golden/record-1.json");
+        assert_eq!(full().to_bytes().unwrap().expose(), golden);
+        let record = read(golden).unwrap();
+        assert_eq!((record.generation, record.tokens), (7, full().tokens));
+        assert_eq!(record.journal_key.expose(), &[3; 32]);
+    }
+
+    #[test]
+    fn another_version_is_told_whatever_else_is_there() {
+        let fault = |text: &str| match read(text.as_bytes()) {
+            Err(Error::Store(error)) => error.fault,
+            other => panic!("{other:?}"),
+        };
+        let golden = include_str!("../../tests/golden/record-1.json");
+        let with = |version: &str| golden.replace("\"version\":1", version);
+        assert_eq!(fault(&with("\"version\":2")), StoreFault::Newer);
+        assert_eq!(fault("{\"version\":2,\"sessions\":[]}"), StoreFault::Newer);
+        assert_eq!(fault(&with("\"version\":0")), StoreFault::Corrupt);
+        assert_eq!(fault(&with("\"form\":1")), StoreFault::Corrupt);
     }
 }

@@ -4,8 +4,9 @@ use super::answer::adopt;
 use super::journal::{self, Found};
 use super::record::Record;
 use super::slot::Slot;
-use super::{Held, Session};
+use super::{Held, Session, remove_file, set_aside};
 use crate::error::{Error, Result};
+use crate::store::seal::Key;
 use crate::terms::Identity;
 use crate::wire::redact::Redactor;
 
@@ -44,11 +45,12 @@ impl Session<'_> {
     /// A journal that can't be removed is no error: its generation says that it is old.
     pub(super) fn recover_journal(&self, slot: &Slot, mut held: Held) -> Result<Recovered> {
         let path = self.journal_path(slot);
-        let (intent, answer) = match journal::read(&path, &held.record.journal_key)? {
+        let found = journal::read(&path, &slot.name(), &held.record.journal_key)?;
+        let (intent, answer) = match found {
             Found::Nothing => {
                 return Ok(Recovered { held: Some(held), journal: Journaled::Nothing });
             }
-            Found::Unanswered => {
+            Found::Unanswered | Found::Broken(_) => {
                 return Ok(Recovered { held: Some(held), journal: Journaled::Unanswered });
             }
             Found::Answered(found) => *found,
@@ -66,8 +68,17 @@ impl Session<'_> {
             Err(_) => Journaled::Nothing,
         };
         if matches!(journal, Journaled::Nothing | Journaled::Replayed) {
-            let _ = journal::remove(&path);
+            let _ = remove_file(&path);
         }
         Ok(Recovered { held: Some(held), journal })
+    }
+
+    /// Before a new INTENT: what is there and can't be read is set aside, not overwritten.
+    pub(super) fn clear_journal(&self, slot: &Slot, key: &Key) -> Result<()> {
+        let path = self.journal_path(slot);
+        if let Found::Broken(why) = journal::read(&path, &slot.name(), key)? {
+            self.vault.warn_aside(&why, Some(&set_aside(&path)?));
+        }
+        Ok(())
     }
 }

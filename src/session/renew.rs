@@ -24,7 +24,7 @@ impl Session<'_> {
 
     /// The token of a slot, renewed first when it must be.
     pub(super) fn obtain(&self, slot: &Slot, want: Want<'_>) -> Result<Obtained> {
-        let seen = self.read(slot)?;
+        let seen = self.read_or_mend(slot, want)?;
         if self.vault.keeps_nothing() && slot.identity == Identity::Client {
             let tokens = self.fetch_client_token()?;
             return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
@@ -157,7 +157,7 @@ impl Session<'_> {
         held.tokens().filter(|tokens| tokens.asked.conflict(&self.asked(slot)).is_none())
     }
 
-    fn has_index(&self, slot: &Slot) -> Result<bool> {
+    pub(super) fn has_index(&self, slot: &Slot) -> Result<bool> {
         Ok(index::read(self.vault.data_dir(), &slot.name())?
             .is_some_and(|entry| entry.generation > entry.tombstone))
     }

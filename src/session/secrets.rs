@@ -2,13 +2,14 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::vault::Vault;
-use crate::env::{self, Env};
+use crate::env::Env;
 use crate::error::{ConfigError, Error, Result};
 use crate::profile::schema::SecretSource;
+use crate::program::{self, Ended, Fault, Program};
+use crate::report::Report;
 use crate::secret::Secret;
 use crate::store::EntryName;
 
@@ -64,7 +65,7 @@ pub fn open(
                 .map_err(|error| fault(error.to_string()))?;
             line(bytes).map_err(|what| fault(what.to_owned()))
         }
-        SecretSource::Command(words) => command(words, timeout).map_err(|what| {
+        SecretSource::Command(words) => command(words, timeout, vault.report()).map_err(|what| {
             missing(format!("the command for the {key} of the profile {profile} {what}"))
         }),
         SecretSource::Store => {
@@ -95,55 +96,30 @@ fn line(mut bytes: Vec<u8>) -> Result<Secret, &'static str> {
 }
 
 /// Runs a command for what it prints; its own complaints go to the person.
-fn command(words: &[String], timeout: Duration) -> Result<Secret, String> {
-    let Some((program, arguments)) = words.split_first() else { return Err("is empty".to_owned()) };
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-    for name in env::SECRETS {
-        command.env_remove(name);
-    }
-    let mut child = command.spawn().map_err(|error| format!("can't be run: {program}: {error}"))?;
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let stdout = child.stdout.take();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let read = stdout.map(|out| out.take(MAX_SECRET as u64 + 1).read_to_end(&mut bytes));
-        // Nobody listens any more once the deadline has passed.
-        let _ = sender.send(read.unwrap_or(Ok(0)).map(|_| Secret::new(bytes)));
-    });
-    let begun = Instant::now();
-    let printed = receiver.recv_timeout(timeout);
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break Some(status),
-            Ok(None) if printed.is_ok() && begun.elapsed() < timeout => {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            _ => {
-                // It is ours, and it is late.
-                let _ = child.kill();
-                let _ = child.wait();
-                break None;
-            }
+fn command(words: &[String], timeout: Duration, report: &dyn Report) -> Result<Secret, String> {
+    let Some(name) = words.first() else { return Err("is empty".to_owned()) };
+    // What asks for a password may do so where it always does.
+    let program = Program { words, input: None, limit: MAX_SECRET, timeout, may_prompt: true };
+    match program.run(&mut |line| report.note(&format!("{}: {line}", program::name(name)))) {
+        Ok(Ended { status, printed }) if status.success() => {
+            line(printed.expose().clone()).map_err(|what| format!("printed a secret that {what}"))
         }
-    };
-    match (status, printed) {
-        (Some(status), Ok(Ok(bytes))) if status.success() || bytes.expose().len() > MAX_SECRET => {
-            line(bytes.expose().clone()).map_err(|what| format!("printed a secret that {what}"))
-        }
-        (Some(status), Ok(Ok(_))) => Err(format!("failed: {program}: {status}")),
-        (_, Ok(Err(error))) => Err(format!("failed: {program}: {error}")),
-        _ => Err(format!("did not end within {} s: {program}", timeout.as_secs())),
+        Ok(Ended { status, .. }) => Err(format!("failed: {name}: {status}")),
+        Err(Fault::NotStarted(error)) => Err(format!("can't be run: {name}: {error}")),
+        Err(Fault::Broken(error)) => Err(format!("failed: {name}: {error}")),
+        Err(Fault::Flooded) => Err("printed a secret that is longer than 64 KiB".to_owned()),
+        Err(Fault::TimedOut) => Err(format!("did not end within {} s: {name}", timeout.as_secs())),
     }
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::report::Silent;
 
     fn run(script: &str) -> Result<String, String> {
         let words = ["sh", "-c", script].map(str::to_owned);
-        command(&words, Duration::from_secs(1)).map(|secret| secret.expose().clone())
+        command(&words, Duration::from_secs(1), &Silent).map(|secret| secret.expose().clone())
     }
 
     #[test]
@@ -160,7 +136,7 @@ mod tests {
         assert!(flood.contains("longer than 64 KiB") && !flood.contains("hunter2"), "{flood}");
         assert!(run("true").unwrap_err().contains("is empty"));
         assert!(
-            command(&["/no/such/program".to_owned()], Duration::from_secs(1))
+            command(&["/no/such/program".to_owned()], Duration::from_secs(1), &Silent)
                 .unwrap_err()
                 .contains("can't be run")
         );

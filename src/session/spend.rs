@@ -4,10 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use super::answer::adopt;
-use super::journal::{self, Answer, Intent, Journal};
+use super::journal::{Answer, Intent, Journal};
 use super::record::Record;
 use super::slot::Slot;
-use super::{Held, Obtained, Session};
+use super::{Held, Obtained, Session, remove_file};
 use crate::error::{Error, Result};
 pub(super) use crate::exchange::retry::Effort;
 use crate::exchange::retry::Tries;
@@ -54,9 +54,10 @@ impl Session<'_> {
         let credentials = self.credentials()?;
         let (path, key) = (self.journal_path(slot), held.record.journal_key.clone());
         // What RECOVER leaves has no answer: its refresh token may be spent, until this is granted.
-        let unanswered = path.exists();
+        let unanswered = path.symlink_metadata().is_ok();
+        self.clear_journal(slot, &key)?;
         // An intent that can't be removed is overwritten by the next.
-        let forget = || drop(journal::remove(&path));
+        let forget = || drop(remove_file(&path));
         let record_len = held.record.to_bytes()?.expose().len();
         let begin = || Journal::begin(&path, &key, intent, record_len);
         let mut journal = begin()?;
@@ -107,7 +108,7 @@ impl Session<'_> {
     /// STORE, and CLEAN: what the store does not take may be in the journal.
     fn keep(&self, slot: &Slot, held: &Held, committed: io::Result<()>) {
         match (self.write(slot, held), committed) {
-            (Ok(()), _) => drop(journal::remove(&self.journal_path(slot))),
+            (Ok(()), _) => drop(remove_file(&self.journal_path(slot))),
             (Err(error), Ok(())) => self.warn_unstored(&error, IN_JOURNAL),
             (Err(error), Err(journal)) => {
                 let lost =

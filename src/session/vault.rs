@@ -6,8 +6,8 @@ use std::path::Path;
 use super::index::{self, IndexEntry};
 use super::inventory;
 use super::lock::{Attempt, Lock};
-use super::slot;
-use crate::error::{Error, Result, StoreError, StoreFault};
+use super::{about, is_broken, is_unreadable, kept, slot};
+use crate::error::{About, Error, Result, StoreError, StoreFault};
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::store::keychain::KeychainStore;
@@ -22,7 +22,7 @@ pub struct Vault<'a> {
     place: Place,
     /// The store that was named explicitly; none for `auto`.
     named: Option<StoreKind>,
-    automatic: OnceCell<StoreKind>,
+    chosen: OnceCell<StoreKind>,
     report: &'a dyn Report,
 }
 
@@ -30,13 +30,18 @@ impl<'a> Vault<'a> {
     /// Opens nothing yet.
     #[must_use]
     pub const fn new(place: Place, named: Option<StoreKind>, report: &'a dyn Report) -> Self {
-        Self { place, named, automatic: OnceCell::new(), report }
+        Self { place, named, chosen: OnceCell::new(), report }
     }
 
     /// The directory of this program's data.
     #[must_use]
     pub fn data_dir(&self) -> &Path {
         &self.place.data_dir
+    }
+
+    /// The ear of the person.
+    pub(super) const fn report(&self) -> &'a dyn Report {
+        self.report
     }
 
     /// Whether a store answers; nothing is made in it.
@@ -57,45 +62,95 @@ impl<'a> Vault<'a> {
         store::open(kind, &self.place)
     }
 
-    /// The store that new entries go to.
-    pub fn preferred(&self) -> StoreKind {
-        self.named.unwrap_or_else(|| *self.automatic.get_or_init(|| self.automatic()))
+    /// What a store holds under a name; an item that can't be read is a fault of that entry.
+    pub fn get(&self, kind: StoreKind, name: &EntryName) -> Result<Option<Bytes>> {
+        use StoreFault::{Ambiguous, Corrupt, Newer, WrongKey};
+        self.open(kind)?.get(name).map_err(|error| match error {
+            Error::Store(error)
+                if error.about == About::Store
+                    && matches!(error.fault, Ambiguous | Corrupt | Newer | WrongKey) =>
+            {
+                error.about(about(name)).into()
+            }
+            other => other,
+        })
     }
 
-    /// A keychain that has entries already stays the store of choice while it is locked, hangs or is
-    /// gone: it says so itself when it is used. Its user has not asked for files.
-    fn automatic(&self) -> StoreKind {
-        let (kind, reason) = store::auto(&self.place);
-        let Some(reason) = reason else { return kind };
+    /// As [`index::read`], for who holds the entry's lock: a broken line is set aside.
+    pub fn sound_line(&self, name: &EntryName) -> Result<Option<IndexEntry>> {
+        match index::read(self.data_dir(), name) {
+            Err(error) if is_broken(&error) => {
+                let place = index::set_aside(self.data_dir(), name)?;
+                self.warn_aside(&error, Some(&place));
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    /// Moves an entry that can't be read, for the reason `why`, out of the way; the caller holds its lock.
+    pub fn set_aside(&self, kind: StoreKind, name: &EntryName, why: &Error) -> Result<()> {
+        let place = self.open(kind)?.set_aside(name)?;
+        self.warn_aside(why, place.as_deref());
+        Ok(())
+    }
+
+    /// Says what is broken, and where it is now; without a place it is about to be replaced.
+    pub(super) fn warn_aside(&self, why: &Error, place: Option<&Path>) {
+        let done = place.map_or_else(
+            || "it is replaced".to_owned(),
+            |place| format!("it is set aside as {}", place.display()),
+        );
+        self.report.warn(&format!("{}; {done}", why.sentence()));
+    }
+
+    /// The store that new entries go to.
+    pub fn preferred(&self) -> StoreKind {
+        self.named.unwrap_or_else(|| {
+            *self.chosen.get_or_init(|| {
+                let (kind, amiss) = self.automatic();
+                let is_new = || self.lines().all(|entry| entry.store != kind);
+                if let Some(reason) = amiss.filter(|_| kind != StoreKind::Keychain && is_new()) {
+                    self.report.note(&format!(
+                        "no keychain can be used here ({reason}), so tokens are kept in an encrypted file"
+                    ));
+                }
+                kind
+            })
+        })
+    }
+
+    /// The store for somebody who named none, and what is amiss with the keychain.
+    ///
+    /// One that has entries stays the store of choice while it is locked, hangs or is gone, and says
+    /// so itself when it is used: its user has not asked for files.
+    pub fn automatic(&self) -> (StoreKind, Option<Error>) {
+        let (kind, amiss) = store::auto(&self.place);
+        let has_entries = || {
+            let is_kept = |entry: &IndexEntry| entry.generation > entry.tombstone;
+            self.lines().any(|entry| entry.store == StoreKind::Keychain && is_kept(&entry))
+        };
+        let stays = amiss.is_some() && has_entries();
+        (if stays { StoreKind::Keychain } else { kind }, amiss)
+    }
+
+    /// The lines of the index that can be read.
+    fn lines(&self) -> impl Iterator<Item = IndexEntry> {
         let names = index::names(self.data_dir()).unwrap_or_default();
-        let known: Vec<_> =
-            names.iter().filter_map(|name| index::read(self.data_dir(), name).ok()?).collect();
-        let is_kept = |entry: &IndexEntry| entry.generation > entry.tombstone;
-        if known.iter().any(|entry| entry.store == StoreKind::Keychain && is_kept(entry)) {
-            return StoreKind::Keychain;
-        }
-        if known.iter().all(|entry| entry.store != kind) {
-            self.report.note(&format!(
-                "no keychain can be used here ({reason}), so tokens are kept in an encrypted file"
-            ));
-        }
-        kind
+        names.into_iter().filter_map(|name| index::read(self.data_dir(), &name).ok()?)
     }
 
     /// The store that a remembered entry is in; naming another one is an error.
     pub fn remembered(&self, name: &EntryName, entry: &IndexEntry) -> Result<StoreKind> {
         match self.named {
-            Some(named) if named != entry.store => Err(StoreError {
-                fault: StoreFault::Elsewhere(entry.store),
-                store: named,
-                message: format!(
+            Some(named) if named != entry.store => {
+                let message = format!(
                     "the entry {} is kept in the {} store, not in the {named} store",
                     name.as_str(),
                     entry.store
-                ),
-                source: None,
+                );
+                Err(StoreError::new(StoreFault::Elsewhere(entry.store), named, message).into())
             }
-            .into()),
             _ => Ok(entry.store),
         }
     }
@@ -121,7 +176,7 @@ impl<'a> Vault<'a> {
     pub fn find(&self, name: &EntryName) -> Result<Option<(IndexEntry, Option<Bytes>)>> {
         let mut line = index::read(self.data_dir(), name)?;
         while let Some(entry) = line {
-            let bytes = self.open(self.remembered(name, &entry)?)?.get(name)?;
+            let bytes = self.get(self.remembered(name, &entry)?, name)?;
             line = match bytes {
                 Some(_) => None,
                 None => index::read(self.data_dir(), name)?,
@@ -151,19 +206,30 @@ impl<'a> Vault<'a> {
 
     /// A secret that is kept by itself, such as a client's; `None` where there is none.
     pub fn secret(&self, name: &EntryName) -> Result<Option<Bytes>> {
-        Ok(self.find(name)?.and_then(|(_, bytes)| bytes))
+        let Some((IndexEntry { store, .. }, Some(bytes))) = self.find(name)? else {
+            return Ok(None);
+        };
+        kept::decode(&bytes, store, name).map(Some)
     }
 
-    /// Keeps a secret by itself.
+    /// Keeps a secret by itself; what can't be read of an earlier one is set aside.
     pub fn keep_secret(&self, name: &EntryName, value: &Bytes) -> Result<()> {
         let _lock = self.lock(name)?;
-        let entry = index::read(self.data_dir(), name)?;
+        let entry = self.sound_line(name)?;
         let kind = match &entry {
             Some(entry) => self.remembered(name, entry)?,
             None => self.preferred(),
         };
+        let present = self
+            .get(kind, name)
+            .and_then(|bytes| bytes.map(|bytes| kept::decode(&bytes, kind, name)).transpose());
+        match present {
+            // Whatever it was, it is of no use once there is a new secret.
+            Err(error) if is_unreadable(&error) => self.set_aside(kind, name, &error)?,
+            present => drop(present?),
+        }
         index::write(self.data_dir(), name, &IndexEntry::new(kind, 1, 0, None))?;
-        self.open(kind)?.set(name, value).inspect_err(|_| {
+        self.open(kind)?.set(name, &kept::encode(value)).inspect_err(|_| {
             // Nothing is remembered to be where nothing ever was.
             if entry.is_none() {
                 let _ = index::remove(self.data_dir(), name);
@@ -186,5 +252,5 @@ impl<'a> Vault<'a> {
 /// The fault of a store that has no entry where the index tells of one.
 pub(super) fn missing(store: StoreKind, name: &EntryName) -> Error {
     let message = format!("the {store} store has lost the entry {}", name.as_str());
-    StoreError { fault: StoreFault::Missing, store, message, source: None }.into()
+    StoreError::new(StoreFault::Missing, store, message).about(about(name)).into()
 }

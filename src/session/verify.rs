@@ -12,6 +12,7 @@ use super::record::Record;
 use super::secrets;
 use super::slot::Slot;
 use super::vault::{Vault, missing};
+use super::{about, kept};
 use crate::error::{Error, Result, StoreError, StoreFault};
 use crate::secret::Secret;
 use crate::store::EntryName;
@@ -112,13 +113,16 @@ fn look(vault: &Vault<'_>, name: &EntryName) -> Result<Option<Finding>> {
         Ok(None) => return Ok(None),
         Err(error) => (None, Verdict::Line(error)),
         Ok(Some(line)) => {
-            let verdict = match vault.open(line.store)?.get(name) {
+            let verdict = match vault.get(line.store, name) {
                 Ok(Some(bytes)) => {
                     readable(vault, name, &line, &bytes).unwrap_or_else(Verdict::Broken)
                 }
                 Ok(None) if is_awaited(name, &line) => Verdict::Broken(missing(line.store, name)),
                 Ok(None) => Verdict::Empty,
-                Err(error) if error.is_of_the_store() => return Err(error),
+                // One that isn't set up right answers no other entry either.
+                Err(error) if error.is_of_the_store() || matches!(error, Error::Config(_)) => {
+                    return Err(error);
+                }
                 Err(error) => Verdict::Broken(error),
             };
             (Some(line.store), verdict)
@@ -140,19 +144,22 @@ fn readable(
     bytes: &Secret<Vec<u8>>,
 ) -> Result<Verdict> {
     let Some(slot) = Slot::from_name(name) else {
-        return match secrets::check(bytes) {
-            Err(what) if secrets::is_client_secret(name) => {
+        if secrets::is_client_secret(name) {
+            let secret = kept::decode(bytes, line.store, name)?;
+            secrets::check(&secret).map_err(|what| {
                 let message = format!("the entry {} {what}", name.as_str());
-                let (fault, store) = (StoreFault::Corrupt, line.store);
-                Err(StoreError { fault, store, message, source: None }.into())
-            }
-            _ => Ok(Verdict::Sound),
-        };
+                StoreError::new(StoreFault::Corrupt, line.store, message).about(about(name))
+            })?;
+        }
+        return Ok(Verdict::Sound);
     };
     let record = Record::from_bytes(bytes, line.store, name.as_str())?;
-    // One that can't be read is in the way of every renewal.
+    // One that can't be read is in the way of every renewal; one that is broken may be missed.
     let journal = slot.file(vault.data_dir(), "journals", "journal");
-    let journal = journal::read(&journal, &record.journal_key)?;
+    let journal = match journal::read(&journal, name, &record.journal_key)? {
+        Found::Broken(error) => return Err(error),
+        journal => journal,
+    };
     if record.tokens.is_some() {
         let forgotten = record.generation <= line.tombstone;
         return Ok(if forgotten { Verdict::LeftOver(Leftover::Forgotten) } else { Verdict::Sound });

@@ -1,16 +1,28 @@
 //! The installation id: which DATA directory a keychain item belongs to.
+//!
+//! | form | content of DATA/installation_id |
+//! | --- | --- |
+//! | 0 | 32 hexadecimal digits |
+//! | 1 | `oauthctl installation 1`, the digits, and a check |
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{fault, seal};
-use crate::durable;
-use crate::error::{Error, Result, StoreFault};
+use super::disk::{broken, failed, newer, unread};
+use super::seal::Broken;
+use super::{line, seal};
+use crate::durable::{self, Links};
+use crate::error::{About, Result};
 use crate::terms::StoreKind;
 
 /// Hexadecimal digits in an id: 16 random bytes.
 const DIGITS: usize = 32;
+
+/// What the line of an id is called.
+const KIND: &str = "installation";
+
+/// More than an id ever takes, in bytes.
+const LONGEST: usize = 256;
 
 /// The id of this DATA directory, made on first use; of many processes at once, all get the same.
 pub fn installation_id(data_dir: &Path) -> Result<String> {
@@ -20,46 +32,49 @@ pub fn installation_id(data_dir: &Path) -> Result<String> {
     let path = path(data_dir);
     let made = seal::random().and_then(|random| {
         let id = format!("{:0width$x}", u128::from_ne_bytes(random), width = DIGITS);
-        durable::create_once(&path, id.as_bytes())
+        durable::create_once(&path, line::write(KIND, &id).as_bytes())
     });
-    made.map_err(|error| failed("write", &path, error))?;
-    existing(data_dir)?.ok_or_else(|| failed("read", &path, ErrorKind::NotFound.into()))
+    made.map_err(|error| failed(StoreKind::Keychain, "write", &path, error))?;
+    existing(data_dir)?
+        .ok_or_else(|| failed(StoreKind::Keychain, "read", &path, ErrorKind::NotFound.into()))
 }
 
 /// The id of this DATA directory; `None` where none was made, and so no item can be its own.
 pub(super) fn existing(data_dir: &Path) -> Result<Option<String>> {
     let path = path(data_dir);
-    let mut text = String::with_capacity(DIGITS + 3);
-    let read =
-        File::open(&path).and_then(|file| file.take(DIGITS as u64 + 3).read_to_string(&mut text));
-    match read {
-        Ok(_) => {}
-        // Not even text: said below.
-        Err(error) if error.kind() == ErrorKind::InvalidData => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("read", &path, error)),
+    let about = About::File(path.clone());
+    let content = match durable::read(&path, LONGEST, Links::Followed) {
+        Ok(Some(content)) => content,
+        Ok(None) => return Ok(None),
+        Err(why) => return Err(unread(StoreKind::Keychain, &path, about, why)),
+    };
+    match parse(&content.bytes) {
+        Ok(id) => Ok(Some(id)),
+        Err(Broken::Newer) => Err(newer(StoreKind::Keychain, &path, about)),
+        Err(_) => Err(broken(StoreKind::Keychain, &path, about, "is damaged")),
     }
-    let id = text.trim_end();
-    if id.len() == DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(Some(id.to_owned()));
-    }
-    let message =
-        format!("{} is damaged: it must be {} hexadecimal digits", path.display(), DIGITS);
-    Err(fault(StoreKind::Keychain, StoreFault::Corrupt, message, None))
+}
+
+fn parse(bytes: &[u8]) -> Result<String, Broken> {
+    let id = match line::read(KIND, bytes)? {
+        Some(id) => id,
+        // Form 0, which is still read and no longer written.
+        None => std::str::from_utf8(bytes).map_err(|_| Broken::Corrupt)?.trim_end(),
+    };
+    let is_id = id.len() == DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then(|| id.to_owned()).ok_or(Broken::Corrupt)
 }
 
 fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("installation_id")
 }
 
-fn failed(verb: &str, path: &Path, error: io::Error) -> Error {
-    let message = format!("can't {verb} {}", path.display());
-    fault(StoreKind::Keychain, StoreFault::Failed, message, Some(error.into()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Error, StoreFault};
+
+    const ID: &str = "00112233445566778899aabbccddeeff";
 
     #[test]
     fn an_id_is_made_once_and_is_another_elsewhere() {
@@ -71,10 +86,20 @@ mod tests {
     }
 
     #[test]
+    fn every_form_is_read_and_the_newest_is_written() {
+        let golden = include_bytes!("../../tests/golden/installation_id-1");
+        assert_eq!(line::write(KIND, ID).as_bytes(), golden);
+        for form in [&include_bytes!("../../tests/golden/installation_id-0")[..], golden] {
+            assert_eq!(parse(form).unwrap(), ID);
+        }
+    }
+
+    #[test]
     fn a_damaged_id_is_an_error_and_stays_as_it_is() {
         let data = tempfile::tempdir().unwrap();
         let (wrong, long, endless) = ([b'x'; 32], [b'a'; 33], vec![b'a'; 1 << 20]);
-        for damaged in [&b""[..], b"abc", b"\xff", &wrong, &long, &endless] {
+        let cut = &line::write(KIND, ID).into_bytes()[..40];
+        for damaged in [&b""[..], b"abc", b"\xff", &wrong, &long, &endless, cut] {
             std::fs::write(path(data.path()), damaged).unwrap();
             let error = installation_id(data.path()).unwrap_err();
             assert!(

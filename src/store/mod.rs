@@ -6,14 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result, Source, StoreError, StoreFault};
+use crate::report::Report;
 use crate::secret::Secret;
 use crate::terms::StoreKind;
 
 pub mod command;
+pub(crate) mod disk;
 pub mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod installation;
 pub mod kernel;
 pub mod keychain;
+pub(crate) mod line;
 pub(crate) mod seal;
 pub mod split;
 
@@ -42,6 +47,12 @@ pub trait Store {
 
     /// The names of all entries of this DATA directory, in any order; nothing secret.
     fn names(&self) -> Result<Vec<EntryName>>;
+
+    /// Moves an entry that can't be read out of the way, and tells where it is now; `None` where the
+    /// store has no such place, so that the next [`Store::set`] replaces it.
+    fn set_aside(&self, _: &EntryName) -> Result<Option<PathBuf>> {
+        Ok(None)
+    }
 }
 
 /// The name of an entry, such as `bindeo@user`; fit for a file name on every platform.
@@ -93,8 +104,8 @@ pub struct Place {
     pub person: Option<Person>,
     /// The key of the file store, where the environment gives it (base64 of 32 bytes).
     pub file_key: Option<Secret>,
-    /// The external helper of the command store and its arguments, where one is configured.
-    pub helper: Option<Vec<String>>,
+    /// The external helper of the command store.
+    pub helper: Option<Helper>,
 }
 
 impl Place {
@@ -127,6 +138,23 @@ impl Person {
 impl fmt::Debug for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Person").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+/// The external helper of the command store, and who hears what it says.
+#[derive(Clone)]
+pub struct Helper {
+    /// The program and its arguments; empty where none is configured.
+    pub words: Vec<String>,
+    /// The file that says so.
+    pub settings: PathBuf,
+    /// Who hears what it complains about.
+    pub report: Arc<dyn Report + Send + Sync>,
+}
+
+impl fmt::Debug for Helper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Helper").field("words", &self.words).finish_non_exhaustive()
     }
 }
 
@@ -188,5 +216,5 @@ fn fault(
     message: impl Into<String>,
     source: Option<Source>,
 ) -> Error {
-    StoreError { fault, store, message: message.into(), source }.into()
+    StoreError { source, ..StoreError::new(fault, store, message) }.into()
 }

@@ -30,6 +30,7 @@ pub(crate) const KEY_LEN: usize = 32;
 pub(crate) const OVERHEAD: usize = HEADER_LEN + 16;
 
 const MAGIC: [u8; 8] = *b"oauthctl";
+/// The version that is written; there is no older one.
 const VERSION: u8 = 1;
 const KEY_ID_LEN: usize = 8;
 const NONCE_AT: usize = MAGIC.len() + 1 + KEY_ID_LEN;
@@ -83,14 +84,13 @@ pub(crate) fn seal(key: &Key, aad: &[u8], plaintext: &[u8]) -> io::Result<Vec<u8
 
 /// Opens what was sealed with this key for the place that `aad` names.
 pub(crate) fn open(key: &Key, aad: &[u8], mut sealed: Vec<u8>) -> Result<Secret<Vec<u8>>, Broken> {
+    match sealed.strip_prefix(&MAGIC).and_then(<[u8]>::first) {
+        Some(&VERSION) => {}
+        // A newer form need not be like ours in anything that follows.
+        Some(&version) if version > VERSION => return Err(Broken::Newer),
+        _ => return Err(Broken::Corrupt),
+    }
     let header: [u8; HEADER_LEN] = *sealed.first_chunk().ok_or(Broken::Corrupt)?;
-    let version = header.strip_prefix(&MAGIC).ok_or(Broken::Corrupt)?[0];
-    if version > VERSION {
-        return Err(Broken::Newer);
-    }
-    if version < VERSION {
-        return Err(Broken::Corrupt);
-    }
     if header[MAGIC.len() + 1..NONCE_AT] != key_id(key) {
         return Err(Broken::WrongKey);
     }
@@ -172,8 +172,22 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_told_from_damage_whatever_follows() {
-        let newer = [&MAGIC[..], &[VERSION + 1], &[0; HEADER_LEN]].concat();
-        assert_eq!(open_error(&key(1), b"name", &newer), Broken::Newer);
+        for rest in [0, 1, HEADER_LEN] {
+            let newer = [&MAGIC[..], &[VERSION + 1], &vec![0; rest]].concat();
+            assert_eq!(open_error(&key(1), b"name", &newer), Broken::Newer);
+        }
+    }
+
+    #[test]
+    fn every_form_is_read_and_the_newest_is_written() {
+        let golden = include_bytes!("../../tests/golden/sealed-1");
+        let record = include_bytes!("../../tests/golden/record-1.json");
+        let key = Secret::new(std::array::from_fn(|n| u8::try_from(n).unwrap()));
+        let opened = open(&key, b"work@user", golden.to_vec()).unwrap();
+        assert_eq!(opened.expose(), record);
+        // The nonce and what depends on it are others each time.
+        let written = seal(&key, b"work@user", record).unwrap();
+        assert_eq!((written.len(), &written[..NONCE_AT]), (golden.len(), &golden[..NONCE_AT]));
     }
 
     #[test]

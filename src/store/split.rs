@@ -4,6 +4,9 @@
 //! two sides, as `NAME#0.N` or `NAME#1.N`. A new value goes to the side that is not in use; then the
 //! entry's item is set; then the other side is cleared. So a reader never follows the entry to what
 //! is not there yet, and what a crash leaves over is cleared by the next change.
+//!
+//! The first byte of an entry's item says what follows: `=`, `+` or `-`, which are form 1. A digit there
+//! is left to newer forms.
 
 use std::io;
 
@@ -41,6 +44,7 @@ pub struct Split<I> {
     items: I,
     limit: usize,
     store: StoreKind,
+    sparing: bool,
 }
 
 /// What the item of an entry says.
@@ -69,7 +73,14 @@ enum Side {
 impl<I: Items> Split<I> {
     /// Splits what is longer than `limit` bytes; an item can hold at least a hundred.
     pub const fn new(items: I, limit: usize, store: StoreKind) -> Self {
-        Self { items, limit, store }
+        Self { items, limit, store, sparing: false }
+    }
+
+    /// Where each look at an item takes long, and few values are long: what a crash left over of a long
+    /// one stays there until the next long one, or the entry is deleted.
+    #[must_use]
+    pub fn sparing(self) -> Self {
+        Self { sparing: true, ..self }
     }
 
     fn failed(&self, message: impl Into<String>) -> Error {
@@ -107,11 +118,30 @@ impl<I: Items> Split<I> {
         Chunks { side, count, hash }.encode().map_err(|error| self.failed(error.to_string()))
     }
 
+    /// The head of an entry that is to be changed; what makes no sense is as good as gone.
+    fn head(&self, name: &str) -> Result<Option<Head>> {
+        match self.items.get(name) {
+            Ok(item) => Ok(item.map(|item| Head::decode(&item).unwrap_or(Head::Gone))),
+            Err(error) if is_fault(&error, &[StoreFault::Corrupt]) => Ok(Some(Head::Gone)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Removes all chunks of a side, from the last to the first: what is left has no gap, so that
     /// whoever comes after a crash finds it all by counting up.
     fn clear(&self, name: &str, side: Side) -> Result<()> {
         let mut count = 0;
-        while count < MOST_CHUNKS && self.items.get(&chunk_name(name, side, count))?.is_some() {
+        while count < MOST_CHUNKS {
+            let chunk = chunk_name(name, side, count);
+            match self.items.get(&chunk) {
+                Ok(None) => break,
+                Ok(Some(_)) => {}
+                // A crash may have left half a chunk, which not every store can tell from other trouble.
+                Err(error) if is_fault(&error, &[StoreFault::Corrupt, StoreFault::Failed]) => {
+                    self.items.delete(&chunk)?;
+                }
+                Err(error) => return Err(error),
+            }
             count += 1;
         }
         (0..count).rev().try_for_each(|number| self.items.delete(&chunk_name(name, side, number)))
@@ -131,6 +161,13 @@ impl<I: Items> Items for Split<I> {
                         return Ok(Some(value));
                     }
                 }
+                None if item.expose().first().is_some_and(u8::is_ascii_digit) => {
+                    let message = format!(
+                        "the {} store's item for {name} was written by a newer oauthctl",
+                        self.store
+                    );
+                    return Err(fault(self.store, StoreFault::Newer, message, None));
+                }
                 // Nobody wrote meanwhile, or nobody of ours ever did.
                 Some(Head::Chunks(_)) | None => {
                     let message = format!("the {} store's item for {name} is damaged", self.store);
@@ -146,14 +183,18 @@ impl<I: Items> Items for Split<I> {
     }
 
     fn set(&self, name: &str, value: &Secret<Vec<u8>>) -> Result<()> {
-        let item = self.items.get(name)?;
-        let in_use = match item.as_ref().and_then(Head::decode) {
+        let present = self.head(name)?;
+        let fits = value.expose().len() < self.limit;
+        if self.sparing && fits && matches!(present, Some(Head::Whole(_)) | None) {
+            return self.items.set(name, &Head::whole(value));
+        }
+        let in_use = match present {
             Some(Head::Chunks(chunks)) => chunks.side,
             _ => Side::One,
         };
         let side = in_use.other();
         self.clear(name, side)?;
-        let head = if value.expose().len() < self.limit {
+        let head = if fits {
             Head::whole(value)
         } else {
             // A part of a secret that nobody will ever read must not stay.
@@ -167,7 +208,7 @@ impl<I: Items> Items for Split<I> {
     }
 
     fn delete(&self, name: &str) -> Result<()> {
-        if self.items.get(name)?.is_some() {
+        if let Some(Head::Chunks(_)) = self.head(name)? {
             self.items.set(name, &Secret::new(b"-".to_vec()))?;
         }
         self.clear(name, Side::Zero)?;
@@ -226,6 +267,10 @@ impl Side {
             Self::One => Self::Zero,
         }
     }
+}
+
+fn is_fault(error: &Error, faults: &[StoreFault]) -> bool {
+    matches!(error, Error::Store(error) if faults.contains(&error.fault))
 }
 
 fn chunk_name(name: &str, side: Side, number: u32) -> String {

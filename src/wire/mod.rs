@@ -9,6 +9,8 @@ pub mod authorization;
 pub mod callback;
 pub mod client_auth;
 pub mod device;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod id_token;
 pub mod jose;
 pub mod jwt;

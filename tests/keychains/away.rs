@@ -34,6 +34,8 @@ fn all_fail(test: &Test, message: &str, hint: &str, with: impl for<'a> Fn(Run<'a
     let shown = with(test.words("show --json")).run().success().json();
     let kept = shown.as_array().unwrap().iter().find(|object| object["profile"] == "standard");
     assert_eq!(kept.unwrap()["store"], "keychain");
+    let status = with(test.words("store status --json")).run().success().json();
+    assert_eq!(status["new_entries"]["store"], "keychain");
     let found = with(test.words("doctor")).run().success().stdout;
     assert!(found.contains(&format!("store\terror\t{message}")), "{found}");
 }

@@ -181,7 +181,7 @@ fn without_room_for_one_more_file_nothing_is_sent_either() {
                 let outcome = test.words("refresh").run();
                 assert_sent_or_refused(counts(test).refresh_token - before, &outcome, files);
                 statuses.push(outcome.status);
-                disk.leave_files(100);
+                disk.empty();
                 assert_session_lives(test);
             }
             eprintln!("refresh: {statuses:?}");

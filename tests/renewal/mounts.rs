@@ -39,7 +39,8 @@ impl Disk {
     pub fn mount(test: &Test) -> Option<Self> {
         let path = test.data();
         DirBuilder::new().mode(0o700).create(&path).unwrap();
-        mount(&["-t", "tmpfs", "-o", "size=512k,mode=700", "none"], &path).then_some(Self { path })
+        mount(&["-t", "tmpfs", "-o", "size=512k,nr_inodes=100,mode=700", "none"], &path)
+            .then_some(Self { path })
     }
 
     /// The same with the file system that most disks have, which only root may mount.
@@ -76,14 +77,18 @@ impl Disk {
 
     /// Leaves room for so many files, whatever their size.
     pub fn leave_files(&self, files: u64) {
-        let all = statvfs(&self.path).unwrap();
-        let files = all.f_files - all.f_ffree + files;
-        assert!(mount(&["-o", &format!("remount,nr_inodes={files}")], &self.path));
+        self.empty();
+        DirBuilder::new().mode(0o700).create(self.filler()).unwrap();
+        let mut file = OpenOptions::new();
+        let file = file.write(true).create(true).mode(0o600);
+        for number in files..statvfs(&self.path).unwrap().f_ffree {
+            file.open(self.filler().join(number.to_string())).unwrap();
+        }
     }
 
     /// Takes away what fills it.
     pub fn empty(&self) {
-        let _ = fs::remove_file(self.filler());
+        let _ = fs::remove_file(self.filler()).or_else(|_| fs::remove_dir_all(self.filler()));
     }
 
     /// Takes away all that there is.

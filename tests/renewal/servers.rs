@@ -42,7 +42,9 @@ fn run(test: &Test, words: &str, told: &str) -> Outcome {
     let timeout = if told.starts_with(LATE) { "2s" } else { "15s" };
     let script = format!("ulimit -v 400000; oauthctl {words} --timeout {timeout}");
     let outcome = test.shell(&script).prints_secrets().run();
-    assert!(begun.elapsed() < BOUND, "{:?}: {outcome:#?}", begun.elapsed());
+    let took = begun.elapsed();
+    eprintln!("{}: {took:.1?} of {timeout}", thread::current().name().unwrap_or_default());
+    assert!(took < BOUND, "{took:?}: {outcome:#?}");
     outcome
 }
 

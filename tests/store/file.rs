@@ -77,7 +77,12 @@ fn another_key_is_told_and_so_is_a_lost_one() {
 
     fs::remove_file(home.path().join("key")).unwrap();
     assert_eq!(fault(open(home.path()).get(&user("a"))), StoreFault::WrongKey);
-    assert!(!home.path().join("key").exists(), "reading made a key");
+    let written = open(home.path()).set(&user("b"), &secret(b"x"));
+    assert_eq!(fault(written), StoreFault::WrongKey);
+    assert_eq!(fault(open(home.path()).reserve(&user("b"), 10)), StoreFault::WrongKey);
+    assert!(!home.path().join("key").exists(), "a lost key was replaced");
+    fs::remove_file(path).unwrap();
+    open(home.path()).set(&user("b"), &secret(b"x")).unwrap();
 }
 
 #[test]
@@ -273,7 +278,7 @@ mod on_unix {
         symlink(&elsewhere, path.with_file_name("a@user~new")).unwrap();
         assert_eq!(fault(store.set(&user("a"), &secret(b"new"))), StoreFault::Failed);
         symlink(&path, path.with_file_name("b@user")).unwrap();
-        assert_eq!(fault(store.get(&user("b"))), StoreFault::Failed);
+        assert_eq!(fault(store.get(&user("b"))), StoreFault::Corrupt);
         assert_eq!(fs::read(elsewhere).unwrap(), b"mine");
     }
 

@@ -172,3 +172,43 @@ fn a_damaged_item_is_a_fault_and_not_a_value() {
     split.set("a", &secret(b"new")).unwrap();
     assert_eq!(value_of(&split, "a").unwrap(), b"new");
 }
+
+/// What a keychain of items of 512 bytes was given by form 1: entries `whole@user` and `work@user`.
+const GOLDEN: [(&str, &[u8]); 4] = [
+    ("whole@user", include_bytes!("../golden/item-1-whole")),
+    ("work@user", include_bytes!("../golden/item-1-chunked")),
+    ("work@user#0.0", include_bytes!("../golden/item-1-chunk-0.0")),
+    ("work@user#0.1", include_bytes!("../golden/item-1-chunk-0.1")),
+];
+
+#[test]
+fn every_form_is_read_and_the_newest_is_written() {
+    let memory = Memory::default();
+    for (name, bytes) in GOLDEN {
+        memory.set(name, &secret(bytes)).unwrap();
+    }
+    let split = Split::new(memory, 512, StoreKind::Keychain);
+    let record = include_bytes!("../golden/record-1.json");
+    assert_eq!(value_of(&split, "whole@user").unwrap(), b"golden value");
+    assert_eq!(value_of(&split, "work@user").unwrap(), record);
+
+    let memory = Memory::default();
+    let split = Split::new(memory.clone(), 512, StoreKind::Keychain);
+    split.set("whole@user", &secret(b"golden value")).unwrap();
+    split.set("work@user", &secret(record)).unwrap();
+    for (name, golden) in GOLDEN {
+        let written = memory.get(name).unwrap().unwrap().expose().clone();
+        // Eight random bytes end the item that says where the chunks are.
+        let same = if golden[0] == b'+' { golden.len() - 8 } else { golden.len() };
+        assert_eq!((written.len(), &written[..same]), (golden.len(), &golden[..same]), "{name}");
+    }
+    assert_eq!(memory.all().len(), GOLDEN.len());
+}
+
+#[test]
+fn an_item_of_a_newer_form_is_told_from_a_damaged_one() {
+    let memory = Memory::default();
+    let split = Split::new(memory.clone(), LIMIT, StoreKind::Keychain);
+    memory.set("a", &secret(b"2 whatever")).unwrap();
+    assert_eq!(fault(split.get("a")), StoreFault::Newer);
+}

@@ -71,7 +71,9 @@ fn assert_can_be_completed(test: &Test, from: &str, to: &str, what: &str) {
     assert_eq!(line(test, "standard@user")["store"], to, "{what}");
     assert_eq!(token(test, what), before, "{what}");
     let verified = test.words("store verify").run();
-    assert!(!verified.stdout.contains("warning"), "{what}: {verified:#?}");
+    // What a kill left half-written is told of once it is a while old, and on a slow machine it is.
+    let warns = |line: &str| line.contains("warning") && !line.contains("the temporary file");
+    assert!(!verified.stdout.lines().any(warns), "{what}: {verified:#?}");
     assert_eq!(verified.status, 0, "{what}: {verified:#?}");
 }
 

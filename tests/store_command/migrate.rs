@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     BUS, Stopped, all_files, assert_session_is_whole, assert_session_lives, at_keyring, filled,
-    keep_secret, line, machine, machine_entry, names, put, say_kept_in,
+    keep_secret, line, machine, machine_entry, names, put, put_line, say_kept_in,
 };
 use crate::support::Test;
 use crate::support::keyring::{self, Keyring};
@@ -105,7 +105,8 @@ fn what_can_not_be_moved_is_named_and_the_rest_moves_all_the_same() {
             let line = format!("error: the entry {entry} was not moved\ncaused by: ");
             assert!(outcome.stderr.contains(&line) && outcome.stderr.contains(why), "{outcome:#?}");
         }
-        let outcome = outcome.stderr_has("hint: see what can't be read");
+        let outcome =
+            outcome.stderr_has("hint: set it aside by fetching another: oauthctl client-token");
         outcome.stderr_has("Moved 1 entry from the file store to the keychain store.\n");
         assert_eq!(fs::read(&path).unwrap(), b"damaged");
         assert_session_lives(&test);
@@ -202,7 +203,7 @@ fn the_old_copy_of_a_session_that_ended_is_not_taken_for_the_new_one() {
         let mut newer = line(&test, "standard@user");
         newer["store"] = "keychain".into();
         newer["generation"] = 2.into();
-        put(&test, "index/standard@user.json", newer.to_string().as_bytes());
+        put_line(&test, "standard@user", newer);
         let outcome = test.words("store migrate file keychain").run().fails_with(7);
         outcome.stderr_has("the keychain store has lost the entry standard@user");
         test.words("token").run().fails_with(4);

@@ -21,7 +21,7 @@ use secret_service::blocking::{Item, SecretService};
 pub use session::Daemon;
 use session::{Scene, Session};
 
-use super::{Test, child};
+use super::{Test, child, installed};
 
 /// What a test finds on the bus.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,8 @@ pub const PASSWORD: &str = "password";
 /// now and then when many clients come and go (42.1, in `plain_negotiate`):
 /// a test that failed with it is run again.
 pub fn with<F: FnOnce() + Clone>(keyring: Keyring, body: F) {
-    if !PROGRAMS.iter().all(installed) || keyring == Keyring::OnScreen && !prompter::installed() {
+    let all = PROGRAMS.iter().all(|program| installed(program));
+    if !all || keyring == Keyring::OnScreen && !prompter::installed() {
         // Not captured: that a test was skipped must be seen.
         let needs = "dbus, gnome-keyring, libsecret-tools, some gcr, xvfb, xdotool";
         let _ = writeln!(io::stderr(), "skipped: it needs {needs}");
@@ -224,9 +225,4 @@ fn ask(dbus_send: &mut Command, method: &str, argument: &str) -> Option<String> 
 fn answer(dbus_send: &mut Command) -> Option<String> {
     let output = dbus_send.output().unwrap();
     output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
-}
-
-fn installed(program: &&str) -> bool {
-    env::split_paths(&env::var_os("PATH").unwrap_or_default())
-        .any(|path| path.join(program).exists())
 }

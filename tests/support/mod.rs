@@ -16,6 +16,8 @@ pub mod gateway;
 #[cfg(target_os = "linux")]
 pub mod keyring;
 mod outcome;
+#[cfg(target_os = "linux")]
+pub mod pass;
 pub mod raw;
 mod run;
 mod server;
@@ -25,6 +27,7 @@ mod started;
 mod terminal;
 mod tests;
 
+pub use files::write_private;
 pub use outcome::Outcome;
 pub use run::Run;
 #[cfg(unix)]
@@ -32,6 +35,12 @@ pub use started::Started;
 
 /// The longest that a command may take: never reached unless it hangs, so generous to slow machines.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Whether a program is there.
+pub fn installed(program: &str) -> bool {
+    std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .any(|path| path.join(program).exists())
+}
 
 /// The home of one test; gone when it ends.
 pub struct Test {

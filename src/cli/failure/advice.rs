@@ -1,10 +1,8 @@
 //! What to do about each thing that `store verify` finds.
 
-use std::path::Path;
-
 use super::hint;
-use crate::error::{Error, StoreError, StoreFault};
-use crate::session::index;
+use crate::cli::shell::word;
+use crate::error::{About, Error, StoreError, StoreFault};
 use crate::session::secrets;
 use crate::session::slot::Slot;
 use crate::session::verify::{Finding, Leftover, Verdict};
@@ -12,13 +10,12 @@ use crate::store::EntryName;
 use crate::terms::{Identity, StoreKind};
 
 /// What to do about what `store verify` found; none where nothing need be done.
-pub(in crate::cli) fn advice(finding: &Finding, data_dir: &Path) -> Option<String> {
+pub(in crate::cli) fn advice(finding: &Finding) -> Option<String> {
     let profile = finding.name.as_ref().map_or("NAME", EntryName::profile);
     let store = finding.store.map_or("", StoreKind::as_str);
     Some(match (&finding.verdict, &finding.name) {
         (Verdict::Sound | Verdict::Empty, _) => return None,
-        (Verdict::Line(error), Some(name)) => unindexed(error, name, &index::path(data_dir, name)),
-        (Verdict::Broken(error), Some(name)) => broken(error, name),
+        (Verdict::Line(error) | Verdict::Broken(error), Some(name)) => broken(error, name),
         (Verdict::Unread(_, error), _) => as_ever(error, profile),
         (Verdict::LeftOver(Leftover::Entry), Some(name)) if !is_ours(name) => {
             "leave it to the oauthctl that knows what it is".to_owned()
@@ -31,7 +28,8 @@ pub(in crate::cli) fn advice(finding: &Finding, data_dir: &Path) -> Option<Strin
         }
         (Verdict::LeftOver(Leftover::Forgotten), Some(name)) => forgotten_by(name),
         (Verdict::LeftOver(Leftover::Journal(path) | Leftover::Temporary(path)), _) => {
-            format!("{} {}", if cfg!(windows) { "del" } else { "rm" }, quoted(path))
+            let path = path.to_string_lossy();
+            format!("{} {}", if cfg!(windows) { "del" } else { "rm" }, word(&path))
         }
         _ => "oauthctl doctor".to_owned(),
     })
@@ -42,24 +40,15 @@ fn as_ever(error: &Error, profile: &str) -> String {
     hint(error, Some(profile), "store verify").unwrap_or_else(|| "oauthctl doctor".to_owned())
 }
 
-/// What to do about an entry whose line in the index can't be read.
-fn unindexed(error: &Error, name: &EntryName, path: &Path) -> String {
-    match error {
-        Error::Store(StoreError { fault: StoreFault::Corrupt, .. }) => {}
-        Error::Store(StoreError { fault: StoreFault::Newer, .. }) => {
-            return "use the newer oauthctl".to_owned();
-        }
-        _ => return "oauthctl doctor".to_owned(),
-    }
-    let (path, aside) = (quoted(path), quoted(&path.with_extension("damaged")));
-    let verb = if cfg!(windows) { "move" } else { "mv" };
-    format!("{verb} {path} {aside}; {}", renewed_by(name))
-}
-
 /// What to do about an entry that can't be used.
 fn broken(error: &Error, name: &EntryName) -> String {
-    let Error::Store(StoreError { fault, .. }) = error else {
-        return "try again later: oauthctl store verify".to_owned();
+    let fault = match error {
+        // More than this entry needs that file.
+        Error::Store(StoreError { about: About::File(_), .. }) => {
+            return as_ever(error, name.profile());
+        }
+        Error::Store(StoreError { fault, .. }) => fault,
+        _ => return "try again later: oauthctl store verify".to_owned(),
     };
     let forget = match Slot::from_name(name) {
         Some(Slot { identity: Identity::User, .. }) => {
@@ -106,11 +95,4 @@ fn renewed_by(name: &EntryName) -> String {
 fn forgotten_by(name: &EntryName) -> String {
     let identity = Slot::from_name(name).map_or(Identity::User, |slot| slot.identity);
     format!("oauthctl logout --local --as {identity} --profile {}", name.profile())
-}
-
-/// A path as one word of a shell.
-fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/\\:._-@~".contains(c);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }

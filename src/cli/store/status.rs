@@ -4,7 +4,7 @@ use crate::output::json;
 use crate::output::stores::{NewEntries, Reach, Standing, Status, standings};
 use crate::report::Report as _;
 use crate::session::inventory::{self, Remembered, STORES};
-use crate::store::{self, EntryName, Place};
+use crate::store::{EntryName, Place};
 use crate::terms::StoreKind;
 
 /// Tells of every store; that one can't be reached is a result, not a failure.
@@ -16,7 +16,7 @@ pub(super) fn run(context: &Context, as_json: bool) -> Result<()> {
     for (_, error) in &remembered.unreadable {
         context.terminal.warn(&error.sentence());
     }
-    let (new_entries, mut fault) = new_entries(context, &place)?;
+    let (new_entries, mut fault) = new_entries(context)?;
     let mut stores = Vec::new();
     for kind in STORES {
         let known = remembered.stores.get(&kind).map_or(&[][..], Vec::as_slice);
@@ -25,7 +25,8 @@ pub(super) fn run(context: &Context, as_json: bool) -> Result<()> {
             Some(error) => Err(error),
             None => inventory::names(kind, &place),
         };
-        let configured = kind == StoreKind::Command && place.helper.is_some();
+        let has_helper = place.helper.as_ref().is_some_and(|helper| !helper.words.is_empty());
+        let configured = kind == StoreKind::Command && has_helper;
         let matters = names.as_ref().map_or_else(is_there, |_| true)
             || !known.is_empty()
             || new_entries.store == kind
@@ -46,13 +47,14 @@ pub(super) fn run(context: &Context, as_json: bool) -> Result<()> {
 }
 
 /// The store that new entries go to, and what is amiss with the keychain where that was asked.
-fn new_entries(context: &Context, place: &Place) -> Result<(NewEntries, Option<Error>)> {
+fn new_entries(context: &Context) -> Result<(NewEntries, Option<Error>)> {
     if let Some((store, named_by)) = context.named_store()? {
         return Ok((NewEntries { store, named_by, reason: None }, None));
     }
-    let (store, fault) = store::auto(place);
-    let reason =
-        fault.as_ref().map(|error| format!("no keychain can be used here: {}", error.sentence()));
+    let (store, fault) = context.vault()?.automatic();
+    // What is amiss with the keychain is told of the keychain.
+    let reason = fault.as_ref().filter(|_| store != StoreKind::Keychain);
+    let reason = reason.map(|error| format!("no keychain can be used here: {}", error.sentence()));
     Ok((NewEntries { store, named_by: "auto", reason }, fault))
 }
 

@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context, as_json: bool) -> anyhow::Result<u8> {
     let (remembered, silent) = (&remembered, &silent[..]);
     let now = SystemTime::now();
     findings.extend(Search { vault: &vault, remembered, only, silent, now }.run());
-    let rows: Vec<_> = findings.iter().map(|finding| row(context, finding)).collect();
+    let rows: Vec<_> = findings.iter().map(row).collect();
     let code = findings.iter().filter_map(error).map(failure::code_of).max();
     if let Some(code) = code {
         tell(context, &rows);
@@ -66,7 +66,7 @@ fn tell(context: &Context, rows: &[Verified]) {
     }
 }
 
-fn row(context: &Context, finding: &Finding) -> Verified {
+fn row(finding: &Finding) -> Verified {
     let Finding { store, name, verdict } = finding;
     let entry = name.as_ref().map_or("", EntryName::as_str);
     let kind = store.map_or("", StoreKind::as_str);
@@ -94,7 +94,7 @@ fn row(context: &Context, finding: &Finding) -> Verified {
         entry: name.as_ref().map(|name| name.as_str().to_owned()),
         status,
         message,
-        advice: failure::advice(finding, &context.dirs.data),
+        advice: failure::advice(finding),
     }
 }
 

@@ -14,15 +14,16 @@
 
 mod key;
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use super::disk::{self, failed};
 use super::seal::{self, Broken, Key};
 use super::{EntryName, Place, Store, fault};
-use crate::durable;
-use crate::error::{Error, Result, StoreFault};
+use crate::durable::{self, Links};
+use crate::error::{About, Error, Result, StoreError, StoreFault};
 use crate::secret::Secret;
 use crate::terms::StoreKind;
 
@@ -65,12 +66,28 @@ impl FileStore {
         Ok(self.key.get())
     }
 
+    /// The key, made where there is nothing yet that another one would have sealed.
     fn key_or_create(&self) -> Result<&Key> {
         if self.key()?.is_none() {
-            let key = key::create(&self.key_file)?;
-            return Ok(self.key.get_or_init(|| key));
+            // Whoever made an entry had made the key before: looked for in this order, it is found.
+            let is_used = !self.names()?.is_empty();
+            if self.key()?.is_none() {
+                if is_used {
+                    let kept = format!("no new key is made beside {}", self.directory.display());
+                    return Err(self.lost_key(&kept));
+                }
+                let key = key::create(&self.key_file)?;
+                return Ok(self.key.get_or_init(|| key));
+            }
         }
         Ok(self.key.get().expect("it was there a line ago"))
+    }
+
+    /// The key is gone, and what it sealed is still there: `what` says what comes of it.
+    fn lost_key(&self, what: &str) -> Error {
+        let message = format!("{what}: its key {} is gone", self.key_file.display());
+        let about = About::File(self.directory.clone());
+        StoreError::new(StoreFault::WrongKey, StoreKind::File, message).about(about).into()
     }
 
     fn path(&self, name: &EntryName) -> Result<PathBuf> {
@@ -82,20 +99,18 @@ impl FileStore {
         Err(fault(StoreKind::File, StoreFault::Failed, message, None))
     }
 
-    fn broken(&self, path: &Path, broken: Broken) -> Error {
-        let key: &dyn std::fmt::Display =
-            if self.key_is_given { &"OAUTHCTL_FILE_KEY" } else { &self.key_file.display() };
-        let path = path.display();
-        let (kind, message) = match broken {
-            Broken::Corrupt => (StoreFault::Corrupt, format!("{path} is damaged")),
+    fn unopened(&self, path: &Path, name: &EntryName, why: Broken) -> Error {
+        let about = about(name);
+        match why {
+            Broken::Corrupt => disk::broken(StoreKind::File, path, about, "is damaged"),
+            Broken::Newer => disk::newer(StoreKind::File, path, about),
             Broken::WrongKey => {
-                (StoreFault::WrongKey, format!("{path} was sealed with another key than {key}"))
+                let key: &dyn std::fmt::Display =
+                    if self.key_is_given { &"OAUTHCTL_FILE_KEY" } else { &self.key_file.display() };
+                let message = format!("{} was sealed with another key than {key}", path.display());
+                StoreError::new(StoreFault::WrongKey, StoreKind::File, message).about(about).into()
             }
-            Broken::Newer => {
-                (StoreFault::Newer, format!("{path} was written by a newer version of oauthctl"))
-            }
-        };
-        fault(StoreKind::File, kind, message, None)
+        }
     }
 }
 
@@ -106,19 +121,17 @@ impl Store for FileStore {
 
     fn get(&self, name: &EntryName) -> Result<Option<Secret<Vec<u8>>>> {
         let path = self.path(name)?;
-        let Some(sealed) = read(&path)? else { return Ok(None) };
-        let Some(key) = self.key()? else {
-            let message = format!(
-                "{} can't be opened: its key {} is gone",
-                path.display(),
-                self.key_file.display()
-            );
-            return Err(fault(StoreKind::File, StoreFault::WrongKey, message, None));
+        let sealed = match durable::read(&path, LIMIT, Links::Refused) {
+            Ok(Some(content)) => content.bytes,
+            Ok(None) => return Ok(None),
+            Err(why) => return Err(disk::unread(StoreKind::File, &path, about(name), why)),
         };
-        match seal::open(key, name.as_str().as_bytes(), sealed) {
-            Ok(value) => Ok(Some(value)),
-            Err(broken) => Err(self.broken(&path, broken)),
-        }
+        let Some(key) = self.key()? else {
+            return Err(self.lost_key(&format!("{} can't be opened", path.display())));
+        };
+        seal::open(key, name.as_str().as_bytes(), sealed)
+            .map(Some)
+            .map_err(|why| self.unopened(&path, name, why))
     }
 
     /// Fills the very file that the next [`Store::set`] writes over.
@@ -131,27 +144,30 @@ impl Store for FileStore {
             durable::allocate(&mut file, bounded(len)?)?;
             file.sync_all()
         })
-        .inspect_err(|_| drop(fs::remove_file(&aside)))
+        .inspect_err(|_| discard(&aside))
     }
 
     fn set(&self, name: &EntryName, value: &Secret<Vec<u8>>) -> Result<()> {
         let key = self.key_or_create()?;
         let path = self.path(name)?;
         let aside = aside(&path);
-        attempt(&path, "write", || {
+        attempt(&aside, "write", || {
             let len = bounded(value.expose().len())?;
             let sealed = seal::seal(key, name.as_str().as_bytes(), value.expose())?;
             durable::create_dir(&self.directory)?;
             let mut file = durable::open_private(&aside)?;
             file.write_all(&sealed)?;
             file.set_len(len)?;
-            file.sync_all()?;
-            // Windows moves no open file.
-            drop(file);
-            fs::rename(&aside, &path)?;
-            durable::sync_parent(&path)
+            file.sync_all()
         })
-        .inspect_err(|_| drop(fs::remove_file(&aside)))
+        // Windows moves no open file.
+        .and_then(|()| {
+            attempt(&path, "write", || {
+                fs::rename(&aside, &path)?;
+                durable::sync_parent(&path)
+            })
+        })
+        .inspect_err(|_| discard(&aside))
     }
 
     fn delete(&self, name: &EntryName) -> Result<()> {
@@ -169,16 +185,22 @@ impl Store for FileStore {
     }
 
     fn names(&self) -> Result<Vec<EntryName>> {
-        let files = match fs::read_dir(&self.directory) {
-            Ok(files) => files,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed("list", &self.directory, error)),
-        };
+        let files = disk::list(StoreKind::File, &self.directory)?;
         // What is aside, or was set aside, is no entry.
         let name = |file: fs::DirEntry| file.file_name().into_string().ok();
-        let names = files.flatten().filter_map(name).filter(|name| !name.contains('~'));
+        let names = files.into_iter().filter_map(name).filter(|name| !name.contains('~'));
         Ok(names.filter_map(|name| EntryName::parse(&name)).collect())
     }
+
+    fn set_aside(&self, name: &EntryName) -> Result<Option<PathBuf>> {
+        let path = self.path(name)?;
+        attempt(&path, "set aside", || durable::set_aside(&path)).map(Some)
+    }
+}
+
+/// A fault of one entry.
+fn about(name: &EntryName) -> About {
+    About::Entry(name.as_str().to_owned())
 }
 
 /// Where an entry is written before it is moved into its place; `~` is in no entry's name.
@@ -186,6 +208,13 @@ fn aside(path: &Path) -> PathBuf {
     let mut aside = path.as_os_str().to_owned();
     aside.push("~new");
     aside.into()
+}
+
+/// Removes what could not be finished; what was never ours stays.
+fn discard(aside: &Path) {
+    if durable::obstacle(aside).is_none() {
+        let _ = fs::remove_file(aside);
+    }
 }
 
 /// How long a value is when it is sealed, if that can be read again.
@@ -196,40 +225,6 @@ fn bounded(len: usize) -> io::Result<u64> {
     }
 }
 
-/// Reads a whole file with as few calls as can be; `None` where there is none.
-fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        // A pipe in the place of the file must not hold us up.
-        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
-    }
-    let mut bytes = Vec::with_capacity(8 << 10);
-    let read =
-        options.open(path).and_then(|file| file.take(LIMIT as u64 + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(len) if len > LIMIT => {
-            let message = format!("{} is longer than an entry can be", path.display());
-            Err(fault(StoreKind::File, StoreFault::Corrupt, message, None))
-        }
-        Ok(_) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed("read", path, error)),
-    }
-}
-
 fn attempt<T>(path: &Path, verb: &str, work: impl FnOnce() -> io::Result<T>) -> Result<T> {
-    work().map_err(|error| failed(verb, path, error))
-}
-
-fn failed(verb: &str, path: &Path, error: io::Error) -> Error {
-    let kind = match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreFault::Denied,
-        _ => StoreFault::Failed,
-    };
-    let message = format!("can't {verb} {}", path.display());
-    fault(StoreKind::File, kind, message, Some(error.into()))
+    work().map_err(|error| failed(StoreKind::File, verb, path, error))
 }

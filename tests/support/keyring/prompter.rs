@@ -16,7 +16,8 @@ const SERVICE: &str = "/usr/share/dbus-1/services/org.gnome.keyring.SystemPrompt
 const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(super) fn installed() -> bool {
-    ["Xvfb", "xdotool"].iter().all(super::installed) && Path::new(SERVICE).exists()
+    ["Xvfb", "xdotool"].iter().all(|program| super::installed(program))
+        && Path::new(SERVICE).exists()
 }
 
 /// A screen without a machine.
