@@ -107,8 +107,9 @@ fn keys_path(data_dir: &Path, jwks_url: &Url) -> PathBuf {
 
 fn file(data_dir: &Path, of: &str, ending: &str) -> PathBuf {
     let hash = digest(&SHA256, of.as_bytes());
-    let name: String = hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    data_dir.join("metadata").join(format!("{name}.{ending}"))
+    let half: [u8; 16] = *hash.as_ref().first_chunk().expect("SHA-256 has 32 bytes");
+    let name = u128::from_be_bytes(half);
+    data_dir.join("metadata").join(format!("{name:032x}.{ending}"))
 }
 
 /// Whatever is wrong with what is remembered, it can be fetched again.

@@ -73,23 +73,6 @@ impl Terminal {
             let _ = writeln!(io::stderr(), "{}", escape(message));
         }
     }
-
-    /// What a person must see to go on, however quiet it was meant to be.
-    pub(super) fn tell(&self, message: &str) {
-        for line in message.split('\n') {
-            let _ = writeln!(io::stderr(), "{}", escape(line));
-        }
-    }
-
-    /// A picture made of characters.
-    pub(super) fn picture(&self, picture: &str) {
-        let _ = writeln!(io::stderr(), "{picture}\n");
-    }
-
-    /// A line that the next one takes the place of; an empty one takes it away.
-    pub(super) fn status(&self, message: &str) {
-        let _ = write!(io::stderr(), "\r\x1b[K{}", escape(message));
-    }
 }
 
 impl Report for Terminal {
@@ -118,6 +101,23 @@ impl Report for Terminal {
             let _ = writeln!(io::stderr(), "* {}", escape(line));
         }
     }
+}
+
+/// What a person must see to go on, however quiet it was meant to be.
+pub(super) fn tell(message: &str) {
+    for line in message.split('\n') {
+        let _ = writeln!(io::stderr(), "{}", escape(line));
+    }
+}
+
+/// A picture made of characters.
+pub(super) fn picture(picture: &str) {
+    let _ = writeln!(io::stderr(), "{picture}\n");
+}
+
+/// A line that the next one takes the place of; an empty one takes it away.
+pub(super) fn status(message: &str) {
+    let _ = write!(io::stderr(), "\r\x1b[K{}", escape(message));
 }
 
 /// Whether to colour what goes to a stream.

@@ -108,6 +108,7 @@ pub(super) struct Decoded {
     pub(super) claims: Option<Claims>,
     pub(super) id_token_claims: Option<Claims>,
     /// Whether the ID token was verified; none where there is no ID token.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) id_token_verified: Option<bool>,
 }
 

@@ -156,7 +156,7 @@ mod tests {
         assert!(fault_with(several("them")).is_some());
         let hash = |hash: &'static str| {
             move |claims: &mut Map<String, Value>| {
-                drop(claims.insert("at_hash".into(), json!(hash)))
+                drop(claims.insert("at_hash".into(), json!(hash)));
             }
         };
         // The example of OpenID Connect Core, appendix A.3.

@@ -146,7 +146,7 @@ pub fn verify(token: &str, keys: &JwkSet) -> Result<Map<String, Value>, Unverifi
     Err(if known { Unverified::Signature } else { Unverified::UnknownKey })
 }
 
-/// EdDSA and Ed25519 are two names of one algorithm here (RFC 9864).
+/// `EdDSA` and `Ed25519` are two names of one algorithm here (RFC 9864).
 fn is_same(alg: &str, key: &Map<String, Value>) -> bool {
     let said = key.get("alg").and_then(Value::as_str);
     matches!((alg, said), ("EdDSA", Some("Ed25519")) | ("Ed25519", Some("EdDSA")))

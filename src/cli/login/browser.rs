@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use url::Url;
 
-use super::{Context, PATIENCE, Person, is_interrupted, print};
+use super::{PATIENCE, Person, is_interrupted, print, unfinished};
 use crate::cli::{dry_run, terminal};
 use crate::error::{Error, Result};
 use crate::grant::browser;
@@ -27,7 +27,7 @@ impl Person<'_> {
         let profile = session.profile;
         let redirect = Redirect::bind(&profile.redirect_uris)?;
         let request = request(profile, &redirect.uri)?;
-        let url = self.url(session, &request)?;
+        let url = url(session, &request)?;
         let metadata = self.known.map(|known| &known.metadata);
         let expected = Expected {
             redirect_uri: &redirect.url,
@@ -35,18 +35,17 @@ impl Person<'_> {
             issuer: metadata.map(|metadata| metadata.issuer.as_str()).or(profile.issuer.as_deref()),
             requires_iss: metadata.is_some_and(|metadata| metadata.iss_in_answers),
         };
-        let pastes = self.invite(&redirect, &url)?;
-        let mut pasted = Pasted::new(pastes);
+        let mut pasted = Pasted::new(self.invite(&redirect, &url)?);
         let until = Instant::now() + PATIENCE;
         let answer = redirect.wait(&expected, until, &mut || {
             if is_interrupted() {
-                return Err(self.unfinished(session, "the login was interrupted"));
+                return Err(unfinished(session, "the login was interrupted"));
             }
-            pasted.look(&expected, self.context)
+            pasted.look(&expected)
         })?;
         let Some((callback, browser)) = answer else {
             let because = "nobody came back from the browser within 5 minutes";
-            return Err(self.unfinished(session, because));
+            return Err(unfinished(session, because));
         };
         self.browser = Some(browser);
         match callback {
@@ -61,31 +60,9 @@ impl Person<'_> {
         }
     }
 
-    /// The URL to open; where the server or the profile wants it so, after pushing what is asked.
-    fn url(&self, session: &Session<'_>, request: &AuthorizationRequest) -> Result<Url> {
-        let profile = session.profile;
-        let endpoint = authorization_endpoint(profile)?;
-        let dialect = &profile.authorization;
-        if !dialect.pushed {
-            return Ok(request.url(endpoint, dialect));
-        }
-        let Some(push_to) = &profile.endpoints.pushed_authorization_request else {
-            let key = "pushed_authorization_request_url";
-            let message =
-                format!("the profile {} has authorization.pushed, but no {key}", profile.name);
-            return Err(Error::missing(key, message));
-        };
-        let credentials = session.credentials()?;
-        let pushed = request.pushed(push_to, dialect, &profile.request, &credentials)?;
-        let redactor = request.redactor(&profile.request, &credentials);
-        let answer = session.exchange.call(&pushed, "pushed authorization request", &redactor)?;
-        Ok(request.pushed_url(endpoint, &decode_pushed(&answer, &redactor)?))
-    }
-
     /// Shows the person where to go; tells whether the answer can be pasted here.
     fn invite(&self, redirect: &Redirect, url: &Url) -> Result<bool> {
         let args = self.args;
-        let terminal = &self.context.terminal;
         let may_paste = args.paste || self.context.may_ask();
         if !redirect.listens() && !may_paste {
             return Err(Error::config(format!(
@@ -97,16 +74,16 @@ impl Person<'_> {
             && !args.paste
             && redirect.listens()
             && browser::open(url, &self.context.env);
-        terminal.tell(if opened {
+        terminal::tell(if opened {
             "A browser opens to log in. If none does, open this URL:"
         } else {
             "Open this URL in a browser to log in:"
         });
-        terminal.tell(&format!("\n  {url}\n"));
+        terminal::tell(&format!("\n  {url}\n"));
         let pastes =
             args.paste || !redirect.listens() || (!opened && !args.no_browser && may_paste);
         if pastes && stdin().is_terminal() {
-            terminal.tell(if redirect.listens() {
+            terminal::tell(if redirect.listens() {
                 "Where that browser is on another machine, it ends at a page that it can't show: paste the URL of that page here."
             } else {
                 "Then paste what it ends at here: the whole URL, or the code that is shown."
@@ -114,6 +91,27 @@ impl Person<'_> {
         }
         Ok(pastes)
     }
+}
+
+/// The URL to open; where the server or the profile wants it so, after pushing what is asked.
+fn url(session: &Session<'_>, request: &AuthorizationRequest) -> Result<Url> {
+    let profile = session.profile;
+    let endpoint = authorization_endpoint(profile)?;
+    let dialect = &profile.authorization;
+    if !dialect.pushed {
+        return Ok(request.url(endpoint, dialect));
+    }
+    let Some(push_to) = &profile.endpoints.pushed_authorization_request else {
+        let key = "pushed_authorization_request_url";
+        let message =
+            format!("the profile {} has authorization.pushed, but no {key}", profile.name);
+        return Err(Error::missing(key, message));
+    };
+    let credentials = session.credentials()?;
+    let pushed = request.pushed(push_to, dialect, &profile.request, &credentials)?;
+    let redactor = request.redactor(&profile.request, &credentials);
+    let answer = session.exchange.call(&pushed, "pushed authorization request", &redactor)?;
+    Ok(request.pushed_url(endpoint, &decode_pushed(&answer, &redactor)?))
 }
 
 /// What a person pastes, line by line, until one of them is an answer.
@@ -124,7 +122,7 @@ impl Pasted {
         Self(pastes.then(terminal::lines))
     }
 
-    fn look(&mut self, expected: &Expected<'_>, context: &Context) -> Result<Option<Callback>> {
+    fn look(&mut self, expected: &Expected<'_>) -> Result<Option<Callback>> {
         let Some(Ok(line)) = self.0.as_ref().map(Receiver::try_recv) else { return Ok(None) };
         let line = line?;
         if line.trim().is_empty() {
@@ -132,7 +130,7 @@ impl Pasted {
         }
         match expected.pasted(&line) {
             Err(error) if stdin().is_terminal() => {
-                context.terminal.tell(&format!("{error}; paste the whole URL once more."));
+                terminal::tell(&format!("{error}; paste the whole URL once more."));
                 Ok(None)
             }
             answer => answer.map(Some),
@@ -150,14 +148,14 @@ fn request(profile: &Profile, redirect_uri: &str) -> Result<AuthorizationRequest
         client_id: profile.client_id()?.to_owned(),
         redirect_uri: redirect_uri.to_owned(),
         scope: profile.scope.clone(),
-        state: hex(&state),
-        nonce: is_openid.then(|| hex(&nonce)),
+        state: hex(state),
+        nonce: is_openid.then(|| hex(nonce)),
         verifier: PkceVerifier::new(random().map_err(fault)?),
     })
 }
 
-fn hex(bytes: &[u8]) -> Secret {
-    Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+fn hex(bytes: [u8; 16]) -> Secret {
+    Secret::new(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 fn authorization_endpoint(profile: &Profile) -> Result<&Url> {

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use super::{Context, PATIENCE, Person, is_interrupted, print};
-use crate::cli::dry_run;
+use crate::cli::{dry_run, terminal};
 use crate::error::{Error, Result};
 use crate::grant::polling::Polling;
 use crate::profile::Profile;
@@ -32,7 +32,7 @@ impl Person<'_> {
         let redactor = redactor([], &profile.request, &credentials);
         let answer = session.exchange.call(&request, "device authorization", &redactor)?;
         let authorization = device::decode(&answer, &redactor)?;
-        show(self.context, &authorization);
+        show(&authorization);
         // Without a person at the terminal nobody is waited for longer than at a browser.
         let life = authorization.expires_in;
         let life = if self.context.may_ask() { life } else { life.min(PATIENCE) };
@@ -80,7 +80,7 @@ impl Waiting {
             }
             if shows {
                 let left = self.until.saturating_duration_since(Instant::now()).as_secs();
-                context.terminal.status(&format!(
+                terminal::status(&format!(
                     "waiting for you to confirm the code, {}:{:02} left",
                     left / 60,
                     left % 60
@@ -91,7 +91,7 @@ impl Waiting {
             );
         }
         if shows {
-            context.terminal.status("");
+            terminal::status("");
         }
         Ok(())
     }
@@ -111,15 +111,16 @@ fn request(profile: &Profile, credentials: &ClientCredentials) -> Result<HttpReq
 }
 
 /// Shows the code, large and clear, and where it goes; where there is one, a QR code of both.
-fn show(context: &Context, authorization: &DeviceAuthorization) {
-    let terminal = &context.terminal;
-    terminal
-        .tell(&format!("Open this page on any device:\n\n  {}\n", authorization.verification_uri));
-    terminal.tell(&format!("and enter this code:\n\n  {}\n", authorization.user_code));
+fn show(authorization: &DeviceAuthorization) {
+    terminal::tell(&format!(
+        "Open this page on any device:\n\n  {}\n",
+        authorization.verification_uri
+    ));
+    terminal::tell(&format!("and enter this code:\n\n  {}\n", authorization.user_code));
     let Some(complete) = &authorization.verification_uri_complete else { return };
-    terminal.tell(&format!("or open it with the code in it:\n\n  {complete}\n"));
+    terminal::tell(&format!("or open it with the code in it:\n\n  {complete}\n"));
     if let Some(picture) = stderr().is_terminal().then(|| qr(complete.as_str())).flatten() {
-        terminal.picture(&picture);
+        terminal::picture(&picture);
     }
 }
 

@@ -255,11 +255,11 @@ impl Person<'_> {
             refresh_token: None,
         })
     }
+}
 
-    /// An error for a login that nobody finished.
-    fn unfinished(&self, session: &Session<'_>, because: &str) -> Error {
-        Error::LoginRequired { profile: session.profile.name.clone(), because: because.to_owned() }
-    }
+/// An error for a login that nobody finished.
+fn unfinished(session: &Session<'_>, because: &str) -> Error {
+    Error::LoginRequired { profile: session.profile.name.clone(), because: because.to_owned() }
 }
 
 /// Whether this process was told to end while it waited for a person.
