@@ -30,7 +30,7 @@ erase)
     exit 1
     ;;
 list)
-    printf '{"https://index.docker.io/v1/":"somebody"'
+    printf '{"https://registry.example/v1/":"somebody"'
     for file in "$ITEMS"/*.json; do
         [ -e "$file" ] && printf ',"%s":"oauthctl"' "$(basename "$file" .json | tr + /)"
     done
