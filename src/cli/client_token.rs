@@ -11,7 +11,7 @@ use crate::token::TokenSet;
 use crate::wire::request::TokenRequest;
 
 /// Print a machine's token, cached until it nears its end
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = "\
 Examples:
   TOKEN=$(oauthctl client-token --profile kabbage) || exit

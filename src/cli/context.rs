@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::args::{Global, When, parse_timeout};
 use super::pace::Clock;
-use super::terminal::{Patient, Terminal, colors};
+use super::terminal::{self, Patient, Terminal, colors};
 use crate::discovery::{self, Known};
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -226,7 +226,7 @@ impl Context {
     /// Whether a person is at the terminal and may be asked.
     #[must_use]
     pub(super) fn may_ask(&self) -> bool {
-        !self.global.no_input && io::stdin().is_terminal()
+        !self.global.no_input && terminal::may_type()
     }
 
     /// Runs `work` with the profile's session.

@@ -31,6 +31,11 @@ pub(super) struct Args {
 }
 
 impl Args {
+    /// With these arguments for curl, and no others.
+    pub(super) fn of(arguments: Vec<OsString>) -> Self {
+        Self { identity: As::default(), min_ttl: MinTtlArg::default(), arguments }
+    }
+
     pub(super) fn run(&self, context: &Context) -> anyhow::Result<u8> {
         let profile = token::profile(context, &self.identity, &self.min_ttl)?;
         let hosts = hosts(&profile)?;

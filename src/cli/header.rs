@@ -3,7 +3,7 @@ use super::context::{Context, print};
 use super::token;
 
 /// Print the header line, renewed first when it must be
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = "\
 Examples:
   curl -H @<(oauthctl header) https://api.bindeo.com/     the token stays out of curl's argv

@@ -31,6 +31,7 @@ mod names;
 mod pace;
 mod profile;
 mod provider;
+mod quick;
 mod refresh;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -163,9 +164,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         clap_complete::CompleteEnv::with_factory(command).complete();
     }
     no_core_dumps();
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error),
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match quick::parse(&arguments) {
+        Some(cli) => cli,
+        None => match Cli::try_parse_from(arguments) {
+            Ok(cli) => cli,
+            Err(error) => return usage(&error),
+        },
     };
     let wraps = cli.command.wraps();
     let profile = cli.global.profile.clone();

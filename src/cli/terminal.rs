@@ -26,7 +26,6 @@ pub(super) struct Terminal {
     quiet: bool,
     verbose: u8,
     color: bool,
-    spins: bool,
     /// Each warning is told once, however often it comes up.
     told: Mutex<Vec<String>>,
 }
@@ -35,8 +34,7 @@ impl Terminal {
     /// Speaks as loud and as colourful as was asked.
     #[must_use]
     pub(super) fn new(quiet: bool, verbose: u8, color: bool) -> Self {
-        let spins = !quiet && verbose == 0 && io::stderr().is_terminal();
-        Self { quiet, verbose, color, spins, told: Mutex::default() }
+        Self { quiet, verbose, color, told: Mutex::default() }
     }
 
     /// Who sits there, as the stores see them.
@@ -64,7 +62,8 @@ impl Terminal {
 
     /// Shows a person that something takes its time, until what this returns is dropped.
     pub(super) fn spin(&self, what: &str) -> Option<Spinner> {
-        self.spins.then(|| Spinner::start(what.to_owned()))
+        let spins = !self.quiet && self.verbose == 0 && io::stderr().is_terminal();
+        spins.then(|| Spinner::start(what.to_owned()))
     }
 
     /// A line about what was done.
@@ -118,6 +117,14 @@ pub(super) fn picture(picture: &str) {
 /// A line that the next one takes the place of; an empty one takes it away.
 pub(super) fn status(message: &str) {
     let _ = write!(io::stderr(), "\r\x1b[K{}", escape(message));
+}
+
+/// Whether stdin is a terminal; nothing is made ready for reading it.
+pub(super) fn may_type() -> bool {
+    #[cfg(unix)]
+    return rustix::termios::isatty(rustix::stdio::stdin());
+    #[cfg(not(unix))]
+    io::stdin().is_terminal()
 }
 
 /// Whether to colour what goes to a stream.

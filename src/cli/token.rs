@@ -9,7 +9,7 @@ use crate::session::{Obtained, Want, Why};
 use crate::token::MinTtl;
 
 /// Print the bare access token, renewed first when it must be
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = "\
 Examples:
   TOKEN=$(oauthctl token) || exit

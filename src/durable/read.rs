@@ -55,12 +55,12 @@ pub fn read(path: &Path, limit: usize, links: Links) -> Result<Option<Content>, 
     if let Some(what) = foreign(&metadata) {
         return Err(Unread::Foreign(what));
     }
-    let len = usize::try_from(metadata.len()).unwrap_or(usize::MAX).min(limit);
-    let mut bytes = Vec::with_capacity(len + 1);
-    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(Unread::Failed)?;
-    if bytes.len() > limit {
+    let Some(len) = usize::try_from(metadata.len()).ok().filter(|&len| len <= limit) else {
         return Err(Unread::Foreign("is longer than any that oauthctl writes"));
-    }
+    };
+    // Room for one byte more, and no reading beyond the length: neither is looked for with another call.
+    let mut bytes = Vec::with_capacity(len + 1);
+    file.take(metadata.len()).read_to_end(&mut bytes).map_err(Unread::Failed)?;
     Ok(Some(Content { bytes, metadata }))
 }
 

@@ -84,7 +84,7 @@ pub fn read_file(path: &Path) -> Result<Option<String>> {
         Err(error) => return Err(fault(format!("can't be read: {error}"))),
     };
     // Room for any ordinary profile at once: each further read is a system call.
-    let mut bytes = Vec::with_capacity(4096);
+    let mut bytes = Vec::with_capacity(2048);
     file.take(MAX_FILE + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| fault(format!("can't be read: {error}")))?;

@@ -123,6 +123,12 @@ impl Held {
         self.record.tokens.as_ref().filter(|_| self.generations().is_session())
     }
 
+    /// The tokens that are known to be there, as they are kept.
+    fn into_cached(self) -> Option<Obtained> {
+        let store = self.store;
+        self.record.tokens.map(|tokens| Obtained { tokens, store, made_here: false })
+    }
+
     /// These of its tokens, as they are kept.
     fn cached(&self, tokens: &TokenSet) -> Obtained {
         Obtained { tokens: tokens.clone(), store: self.store, made_here: false }
@@ -299,6 +305,14 @@ fn form_of(json: &[u8]) -> Option<u32> {
     #[derive(serde::Deserialize)]
     struct Form {
         version: u32,
+    }
+    // As this program writes it, so that nothing else is read for it.
+    if let Some(rest) = json.strip_prefix(b"{\"version\":")
+        && let Some(end) = rest.iter().position(|&byte| byte == b',')
+        && let Ok(digits) = std::str::from_utf8(&rest[..end])
+        && let Ok(version) = digits.parse()
+    {
+        return Some(version);
     }
     serde_json::from_slice(json).ok().map(|Form { version }| version)
 }

@@ -19,7 +19,7 @@ impl Session<'_> {
     /// The token of this identity, where it fits as it is cached.
     pub fn cached(&self, identity: Identity, want: Want<'_>) -> Result<Option<Obtained>> {
         let slot = self.slot(identity);
-        Ok(self.read(&slot)?.and_then(|held| self.fit(&slot, &held, want, None)))
+        Ok(self.as_read(&slot, self.read(&slot)?, want).ok())
     }
 
     /// The token of a slot, renewed first when it must be.
@@ -29,9 +29,10 @@ impl Session<'_> {
             let tokens = self.fetch_client_token()?;
             return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
         }
-        if let Some(fresh) = seen.as_ref().and_then(|held| self.fit(slot, held, want, None)) {
-            return Ok(fresh);
-        }
+        let seen = match self.as_read(slot, seen, want) {
+            Ok(fresh) => return Ok(fresh),
+            Err(seen) => seen,
+        };
         let live = seen.as_ref().and_then(|held| self.live(slot, held, want));
         if seen.is_none() && slot.identity == Identity::User && !self.has_index(slot)? {
             return Err(self.login_required("nobody has logged in"));
@@ -129,20 +130,38 @@ impl Session<'_> {
         live.clone()
     }
 
+    /// The token as it was read, where it fits what is wanted; else all that was read.
+    fn as_read(
+        &self,
+        slot: &Slot,
+        read: Option<Held>,
+        want: Want<'_>,
+    ) -> Result<Obtained, Option<Held>> {
+        if read.as_ref().is_some_and(|held| self.fits(slot, held, want, None)) {
+            return read.and_then(Held::into_cached).ok_or(None);
+        }
+        Err(read)
+    }
+
     /// The token, where it fits what is wanted. `seen` is the generation that was read before the lock.
     fn fit(&self, slot: &Slot, held: &Held, want: Want<'_>, seen: Option<u64>) -> Option<Obtained> {
-        let tokens = self.usable(slot, held)?;
+        let tokens = held.tokens().filter(|_| self.fits(slot, held, want, seen))?;
+        Some(held.cached(tokens))
+    }
+
+    /// Whether it does.
+    fn fits(&self, slot: &Slot, held: &Held, want: Want<'_>, seen: Option<u64>) -> bool {
+        let Some(tokens) = self.usable(slot, held) else { return false };
         let now = (self.clock)();
         // Whatever its life: to ask once more would bring no more of it.
         let newer = seen.is_some_and(|seen| held.generations().is_newer_than(seen));
-        let fits = match want.why {
+        match want.why {
             Why::Life => newer || tokens.is_fresh(now, want.min_ttl),
             Why::Forced => newer,
             Why::Refused(refused) => {
                 tokens.access_token != *refused && (newer || tokens.lives(now))
             }
-        };
-        fits.then(|| held.cached(tokens))
+        }
     }
 
     /// The token, where it still lives and may be served although it is due.
