@@ -1,5 +1,7 @@
 //! Logins at servers that no one here wrote, by people with a real browser.
 
+mod authlib;
+mod django;
 mod oidc_provider;
 mod page;
 
@@ -7,6 +9,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use serde_json::Value;
@@ -18,6 +21,8 @@ use super::support::{Outcome, Test, installed};
 #[derive(Debug, Clone, Copy)]
 enum Maker {
     OidcProvider,
+    Django,
+    Authlib,
 }
 
 /// A server and a browser. Where a test fails, the server's log is shown.
@@ -30,12 +35,9 @@ impl World {
     /// The same server for all tests of it. Where something for it is not installed, the test is
     /// skipped, and says so; where nobody would read that, it fails.
     fn of(maker: Maker) -> Option<Self> {
-        static OIDC_PROVIDER: OnceLock<Server> = OnceLock::new();
-        let server = match maker {
-            Maker::OidcProvider => &OIDC_PROVIDER,
-        };
-        let command = maker.command();
-        if let (Some(command), Some(chromium)) = (command, Chromium::get()) {
+        static SERVERS: [OnceLock<Server>; 3] = [const { OnceLock::new() }; 3];
+        let server = &SERVERS[maker as usize];
+        if let (Some(command), Some(chromium)) = (maker.command(), Chromium::get()) {
             return Some(Self { server: server.get_or_init(|| Server::start(command)), chromium });
         }
         let skipped = "skipped: it needs chromium, and what tests/run installs in target/others";
@@ -65,6 +67,16 @@ impl World {
         let body = answer.body_mut().read_to_string().unwrap();
         (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or_default())
     }
+
+    /// Waits until the server has written this to its log.
+    #[track_caller]
+    fn waits_for(&self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !self.server.log.lock().unwrap().contains(text) {
+            assert!(Instant::now() < end, "{text:?} is never in the log");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 impl Drop for World {
@@ -79,8 +91,11 @@ impl Maker {
     /// How to start it, where it is installed as the files beside say.
     fn command(self) -> Option<Command> {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/others");
+        let python = |source| ("python", "requirements.txt", "bin/python", source);
         let (kind, wanted, program, source) = match self {
             Self::OidcProvider => ("node", "package-lock.json", "node", "oidc_provider.mjs"),
+            Self::Django => python("django_server.py"),
+            Self::Authlib => python("authlib_server.py"),
         };
         let place =
             Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("others").join(kind);
