@@ -44,24 +44,29 @@ impl Page {
             Self::Failed(why) => (
                 "400 Bad Request",
                 "The login did not work",
-                format!("{}. This tab can be closed; the terminal says what to do.", escape(why)),
+                format!(
+                    "{}.</p>\n<p>This tab can be closed; the terminal says what to do.",
+                    escape(&sentence(why))
+                ),
             ),
             Self::Refused { status, reason } => (
                 refusal(*status),
                 "This is not the answer to a login",
-                format!("{}.", escape(reason)),
+                format!("{}.", escape(&sentence(reason))),
             ),
         };
         let body = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>{heading} - oauthctl</title>\n<style>{STYLE}</style>\n<script>{SCRIPT}</script>\n</head>\n<body>\n<main>\n\
+             <title>{heading} - oauthctl</title>\n<style>{STYLE}</style>\n\
+             <script>{SCRIPT}</script>\n</head>\n<body>\n<main>\n\
              <h1>{heading}</h1>\n<p role=\"status\">{text}</p>\n</main>\n</body>\n</html>\n"
         );
         format!(
             "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
              Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; \
-             script-src 'sha256-{SCRIPT_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n\
+             script-src 'sha256-{SCRIPT_HASH}'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n\
              X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
             body.len()
         )
@@ -77,6 +82,12 @@ fn refusal(status: u16) -> &'static str {
         505 => "505 HTTP Version Not Supported",
         _ => "400 Bad Request",
     }
+}
+
+/// An error as the beginning of a sentence; its full stop is left to whoever ends it.
+fn sentence(error: &str) -> String {
+    let mut rest = error.trim_end_matches('.').chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest.clone()).collect()
 }
 
 /// Text as HTML has it, wherever it stands.
@@ -104,6 +115,13 @@ mod tests {
         let page = String::from_utf8(page).unwrap();
         assert!(page.contains("&#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62;&#38;&#34;."));
         assert_eq!(page.matches("<script").count(), 1);
+    }
+
+    #[test]
+    fn an_error_is_a_sentence_with_one_full_stop() {
+        for (error, expected) in [("the server refused: no.", "The server refused: no"), ("", "")] {
+            assert_eq!(sentence(error), expected);
+        }
     }
 
     #[test]
