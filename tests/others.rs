@@ -41,7 +41,7 @@ impl World {
             return Some(Self { server: server.get_or_init(|| Server::start(command)), chromium });
         }
         let skipped = "skipped: it needs chromium, and what tests/run installs in target/others";
-        assert_ne!(env::var("CI").as_deref(), Ok("true"), "{skipped}");
+        assert!(env::var("CI").as_deref() != Ok("true"), "{skipped}");
         let _ = writeln!(io::stderr(), "{skipped}");
         None
     }

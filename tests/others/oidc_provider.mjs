@@ -1,17 +1,17 @@
 // npm's oidc-provider with the clients that tests/others has, on a free port. The line that tells its issuer is the first
 // on stdout; it ends when its stdin does.
 import http from 'node:http';
-import { generateKeyPairSync, webcrypto } from 'node:crypto';
+import * as crypto from 'node:crypto';
 import { createRequire } from 'node:module';
 
-// What Node.js 18 lacks.
-globalThis.crypto ??= webcrypto;
+// What some versions of Node.js 20 lack.
 URL.parse ??= (url, base) => { try { return new URL(url, base); } catch { return null; } };
 
-const { Provider } = await import(createRequire(`${process.cwd()}/`).resolve('oidc-provider'));
+const name = crypto.hash ? 'oidc-provider' : 'oidc-provider-8';
+const { Provider } = await import(createRequire(`${process.cwd()}/`).resolve(name));
 
 const key = (type, options, members) => ({
-  ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }),
+  ...crypto.generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }),
   ...members,
   use: 'sig',
 });
