@@ -182,7 +182,7 @@ fn completed(
 ) -> Option<(String, ServerMetadata)> {
     let url = check_url(issuer).ok()?;
     let others = metadata::locations(&url).into_iter();
-    others.filter(|other| metadata::is_rfc_8414(other)).find_map(|other| {
+    others.filter(metadata::is_rfc_8414).find_map(|other| {
         let answer = get(transport, report, &other).ok().filter(HttpResponse::is_success)?;
         metadata::decode(answer.body.expose(), issuer).ok()?;
         let document = metadata::complete(document.as_bytes(), answer.body.expose())?;

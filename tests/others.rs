@@ -128,7 +128,7 @@ impl Server {
         let kept = Arc::clone(&log);
         thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                *kept.lock().unwrap() += &format!("{line}\n");
+                kept.lock().unwrap().extend([line.as_str(), "\n"]);
             }
         });
         let mut issuer = String::new();

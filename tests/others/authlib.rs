@@ -1,4 +1,4 @@
-//! PyPI's Authlib, which tells of itself as RFC 8414 has it alone, below a path.
+//! Python's Authlib, which tells of itself as RFC 8414 has it alone, below a path.
 
 use super::{Maker, World, introspected, is_verified, kept};
 

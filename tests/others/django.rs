@@ -1,4 +1,4 @@
-//! PyPI's django-oauth-toolkit.
+//! Python's django-oauth-toolkit.
 
 use super::{Maker, Person, World, introspected, is_verified, kept};
 
@@ -17,7 +17,9 @@ fn a_client_of_odd_characters_has_a_whole_life_of_a_session() {
     let Some(world) = World::of(Maker::Django) else { return };
     let secret = "its secret: 100% +&=?/\"\\é";
     let client = "client_id = 'a client: 100% +&=?/\"é'\nclient_secret = { env = \"SECRET\" }\n";
-    let test = world.user(&format!("{client}{SCOPE}")).env("SECRET", secret).secret(secret);
+    let resource = "resource = [\"https://api.example/v1\"]\n";
+    let profile = format!("{client}{SCOPE}{resource}");
+    let test = world.user(&profile).env("SECRET", secret).secret(secret);
     let person = world.person();
     let login = test.words("login").start();
     person.opens(test.opens().url.as_str());
@@ -25,8 +27,6 @@ fn a_client_of_odd_characters_has_a_whole_life_of_a_session() {
     person.presses("input[name=allow]");
     person.reads("You are logged in");
     is_verified(&test, login.ends());
-    let told = test.words("userinfo --json").run().success().json();
-    assert_eq!(told["email"], "alice@people.example", "{told}");
 
     let old = kept(&test, "refresh_token");
     let test = test.secret(&old);
@@ -35,6 +35,7 @@ fn a_client_of_odd_characters_has_a_whole_life_of_a_session() {
     assert_ne!(new.1, old);
     let told = introspected(&test, &new.0);
     assert_eq!((&told["active"], &told["username"]), (&true.into(), &"alice".into()), "{told}");
+    assert_eq!(told["aud"], serde_json::json!(["https://api.example/v1"]), "{told}");
     let test = test.secret(&new.0).secret(&new.1);
     test.words("logout").run().success();
     assert_eq!(introspected(&test, &new.0)["active"], false);
@@ -53,6 +54,8 @@ fn a_program_without_a_secret_logs_in_and_its_old_refresh_token_is_refused() {
     person.presses("input[name=allow]");
     person.reads("You are logged in");
     is_verified(&test, login.ends());
+    let told = test.words("userinfo --json").run().success().json();
+    assert_eq!(told["email"], "bob@people.example", "{told}");
     let old = kept(&test, "refresh_token");
     test.words("refresh").run().success();
     let form =
@@ -67,6 +70,33 @@ fn a_program_without_a_secret_logs_in_and_its_old_refresh_token_is_refused() {
     person.presses("input[type=submit]:not([name])");
     person.reads("The login did not work");
     login.ends().fails_with(5).stderr_has("access_denied");
+
+    let login = test.words("login").start();
+    person.opens(test.opens().url.as_str());
+    person.presses("input[name=allow]");
+    person.reads("You are logged in");
+    is_verified(&test, login.ends());
+    let last = kept(&test, "refresh_token");
+    test.words("logout").run().success();
+    let form =
+        [("grant_type", "refresh_token"), ("refresh_token", &last), ("client_id", "a program")];
+    assert_eq!(world.post("/token/", &form).1["error"], "invalid_grant");
+}
+
+#[test]
+fn a_server_makes_a_client_and_that_client_logs_in() {
+    let Some(world) = World::of(Maker::Django) else { return };
+    let test = world.user("");
+    let issuer = &world.server.issuer;
+    let add = format!("profile add made --issuer {issuer} --register --scope read");
+    test.words(&add).run().success();
+    let person = world.person();
+    let login = test.words("login --profile made").start();
+    person.opens(test.opens().url.as_str());
+    person.signs_in_to_django("alice");
+    person.presses("input[name=allow]");
+    person.reads("You are logged in");
+    login.ends().success().stderr_has("Logged in to made");
 }
 
 #[test]

@@ -93,6 +93,8 @@ def configure(issuer, place):
             "SCOPES": {"openid": "who you are", "email": "where your mail goes", "read": "read"},
             "DEFAULT_SCOPES": ["read"],
             "PKCE_REQUIRED": True,
+            "DCR_ENABLED": True,
+            "DCR_REGISTRATION_PERMISSION_CLASSES": ("oauth2_provider.dcr.AllowAllDCRPermission",),
             "REFRESH_TOKEN_REUSE_PROTECTION": True,
             "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
             "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,

@@ -18,7 +18,7 @@ const key = (type, options, members) => ({
 const device = 'urn:ietf:params:oauth:grant-type:device_code';
 const person = {
   application_type: 'native',
-  redirect_uris: ['http://127.0.0.1/callback'],
+  redirect_uris: ['http://127.0.0.1/callback', 'http://[::1]/callback', 'http://localhost/callback'],
   response_types: ['code'],
   grant_types: ['authorization_code', 'refresh_token', device],
   token_endpoint_auth_method: 'none',

@@ -1,5 +1,7 @@
 //! npm's oidc-provider, a certified one.
 
+use std::net::TcpListener;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -89,12 +91,17 @@ fn a_refresh_token_that_was_rotated_is_refused_and_its_session_ends() {
 }
 
 #[test]
-fn an_id_token_is_verified_whatever_it_is_signed_by() {
+fn an_id_token_is_verified_whatever_it_is_signed_by_and_wherever_the_browser_comes_back() {
     let Some(world) = World::of(Maker::OidcProvider) else { return };
     let person = world.person();
-    for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {
-        let test =
-            world.user(&format!("client_id = \"signed-by-{algorithm}\"\nscope = [\"openid\"]\n"));
+    let v6 = TcpListener::bind("[::1]:0").map_or("localhost", |_| "[::1]");
+    for (algorithm, host) in
+        [("RS256", "127.0.0.1"), ("PS256", "127.0.0.1"), ("ES256", v6), ("EdDSA", "localhost")]
+    {
+        let test = world.user(&format!(
+            "client_id = \"signed-by-{algorithm}\"\nscope = [\"openid\"]\n\
+             redirect_uri = \"http://{host}/callback\"\n"
+        ));
         let login = test.words("login").start();
         person.opens(test.opens().url.as_str());
         person.logs_in("carol");

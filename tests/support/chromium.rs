@@ -27,7 +27,7 @@ const SCRIPT: &str = "trap : INT TERM
 here=$(mktemp -d) || exit
 HOME=$here TMPDIR=$here chromium --headless --no-sandbox --remote-debugging-pipe --user-data-dir=\"$here/user\" \
     --no-first-run --disable-gpu --disable-dev-shm-usage --disable-background-networking \
-    --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost' \
+    --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE ::1, EXCLUDE localhost' \
     about:blank 3<&0 4>&1 </dev/null >\"$here/log\" 2>&1 || tail -n 20 \"$here/log\" >&2
 rm -rf \"$here\"";
 
@@ -61,18 +61,18 @@ impl Chromium {
 
     /// Somebody at the browser who has no cookies yet.
     pub fn person(&'static self) -> Person {
-        let call = |method, params| self.call(None, method, params).unwrap();
+        let call = |method, params: &Value| self.call(None, method, params).unwrap();
         let text = |answer: Value, name: &str| answer[name].as_str().unwrap().to_owned();
-        let context = text(call("Target.createBrowserContext", json!({})), "browserContextId");
+        let context = text(call("Target.createBrowserContext", &json!({})), "browserContextId");
         let tab = json!({"url": "about:blank", "browserContextId": context});
-        let target = text(call("Target.createTarget", tab), "targetId");
+        let target = text(call("Target.createTarget", &tab), "targetId");
         let attach = json!({"targetId": target, "flatten": true});
-        let session = text(call("Target.attachToTarget", attach), "sessionId");
+        let session = text(call("Target.attachToTarget", &attach), "sessionId");
         Person { chromium: self, context, session }
     }
 
     /// What it answers; what it tells besides is left out.
-    fn call(&self, session: Option<&str>, method: &str, params: Value) -> Result<Value, String> {
+    fn call(&self, session: Option<&str>, method: &str, params: &Value) -> Result<Value, String> {
         // A test that failed here fails no other.
         let mut pipe = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         pipe.calls += 1;
@@ -116,14 +116,14 @@ pub struct Person {
 }
 
 impl Person {
-    fn call(&self, method: &str, params: Value) -> Result<Value, String> {
+    fn call(&self, method: &str, params: &Value) -> Result<Value, String> {
         self.chromium.call(Some(&self.session), method, params)
     }
 
     /// Opens a URL, and waits for its page.
     #[track_caller]
     pub fn opens(&self, url: &str) {
-        let answer = self.call("Page.navigate", json!({"url": url})).unwrap();
+        let answer = self.call("Page.navigate", &json!({"url": url})).unwrap();
         assert!(answer.get("errorText").is_none(), "{url}: {answer}");
     }
 
@@ -136,7 +136,7 @@ impl Person {
     /// It fails as well where the page changes meanwhile.
     fn evaluates(&self, script: &str) -> Result<Value, String> {
         let mut answer =
-            self.call("Runtime.evaluate", json!({"expression": script, "returnByValue": true}))?;
+            self.call("Runtime.evaluate", &json!({"expression": script, "returnByValue": true}))?;
         match answer.get("exceptionDetails") {
             Some(details) => Err(format!("{script}: {details}")),
             None => Ok(answer["result"]["value"].take()),
@@ -189,18 +189,18 @@ impl Person {
     /// Prefers `light` or `dark` from now on.
     pub fn prefers(&self, scheme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        self.call("Emulation.setEmulatedMedia", json!({"features": features})).unwrap();
+        self.call("Emulation.setEmulatedMedia", &json!({"features": features})).unwrap();
     }
 
     /// Has a screen so wide from now on, in CSS pixels, as a phone has it.
     pub fn is_on_a_screen_of(&self, width: u32) {
         let screen = json!({"width": width, "height": 640, "deviceScaleFactor": 1, "mobile": true});
-        self.call("Emulation.setDeviceMetricsOverride", screen).unwrap();
+        self.call("Emulation.setDeviceMetricsOverride", &screen).unwrap();
     }
 
     /// Takes a picture of what is seen.
     pub fn takes_a_picture(&self, path: &Path) {
-        let picture = self.call("Page.captureScreenshot", json!({})).unwrap();
+        let picture = self.call("Page.captureScreenshot", &json!({})).unwrap();
         let bytes = BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
@@ -211,7 +211,7 @@ impl Drop for Person {
         // A browser that has ended has said so before.
         if !thread::panicking() {
             let context = json!({"browserContextId": self.context});
-            let _ = self.chromium.call(None, "Target.disposeBrowserContext", context);
+            let _ = self.chromium.call(None, "Target.disposeBrowserContext", &context);
         }
     }
 }
