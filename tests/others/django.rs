@@ -56,6 +56,11 @@ fn a_program_without_a_secret_logs_in_and_its_old_refresh_token_is_refused() {
     is_verified(&test, login.ends());
     let told = test.words("userinfo --json").run().success().json();
     assert_eq!(told["email"], "bob@people.example", "{told}");
+    // It answers no question of a client that proves nothing.
+    let refused = test.words("introspect --refresh-token").run().fails_with(5);
+    refused.stderr_has("status 403").stderr_has(
+        "hint: see what is sent with: oauthctl -vvv introspect --refresh-token --profile x",
+    );
     let old = kept(&test, "refresh_token");
     test.words("refresh").run().success();
     let form =
