@@ -23,6 +23,8 @@ fn a_secret_is_sent_as_the_server_takes_it_through_a_whole_life_of_a_session() {
         let test = world.user(&profile).env("SECRET", secret).secret(secret);
         let login = test.words("login").start();
         person.opens(test.opens().url.as_str());
+        person.waits_for("document.querySelector('button[value=yes]')");
+        // Somebody whom the server knows is not asked again.
         if person.finds("document.querySelector('input[name=name]') !== null") == true {
             person.types("input[name=name]", "alice");
         }

@@ -17,19 +17,19 @@ impl Person {
         let sign_in = "input[name=login]";
         let agree = "button[autofocus].login-submit, button[form='op.deviceInputForm'], \
                      button[form='op.deviceConfirmForm'][autofocus]";
+        let shows = |element: &str| format!("document.querySelector(\"{element}\")");
+        let reads = format!("document.body.innerText.includes('{end}')");
         loop {
-            let any = format!("{sign_in}, {agree}");
-            self.waits_for(&format!(
-                "document.querySelector(\"{any}\") || document.body.innerText.includes('{end}')"
-            ));
-            if self.finds(&format!("document.querySelector(\"{sign_in}\") !== null")) == true {
-                self.types(sign_in, name);
-                self.types("input[name=password]", "any");
-                self.presses("button[type=submit]");
-            } else if self.finds(&format!("document.querySelector(\"{agree}\") !== null")) == true {
-                self.presses(agree);
-            } else {
-                return;
+            let asked =
+                [(&*shows(sign_in), "who"), (&*shows(agree), "whether"), (&*reads, "no more")];
+            match self.waits_for_one(&asked) {
+                "who" => {
+                    self.types(sign_in, name);
+                    self.types("input[name=password]", "any");
+                    self.presses("button[type=submit]");
+                }
+                "whether" => self.presses(agree),
+                _ => return,
             }
         }
     }

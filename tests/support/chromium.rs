@@ -147,11 +147,24 @@ impl Person {
     /// this one is about to go.
     #[track_caller]
     pub fn waits_for(&self, script: &str) {
-        let whole =
-            format!("!window.goes && document.readyState === 'complete' && Boolean({script})");
+        self.waits_for_one(&[(script, "it")]);
+    }
+
+    /// The same of one of several pieces, each with a name: the name of the first that is true.
+    #[track_caller]
+    pub fn waits_for_one<'a>(&self, scripts: &[(&str, &'a str)]) -> &'a str {
+        let mut whole = "window.goes || document.readyState !== 'complete' ? -1 : ".to_owned();
+        for (index, (script, _)) in scripts.iter().enumerate() {
+            whole += &[script, " ? ", &index.to_string(), " : "].concat();
+        }
+        whole += "-1";
         let end = Instant::now() + DEADLINE;
-        while self.evaluates(&whole) != Ok(Value::Bool(true)) {
-            assert!(Instant::now() < end, "never {script}: {}", self.page());
+        loop {
+            let found = self.evaluates(&whole).ok().and_then(|index| index.as_u64());
+            if let Some(index) = found.and_then(|index| usize::try_from(index).ok()) {
+                return scripts[index].1;
+            }
+            assert!(Instant::now() < end, "never {whole}: {}", self.page());
             thread::sleep(Duration::from_millis(10));
         }
     }
