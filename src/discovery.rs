@@ -150,8 +150,14 @@ pub fn fetch(
             said.push(format!("{} says {}", location.path(), answer.status));
             continue;
         }
-        let metadata = metadata::decode(answer.body.expose(), issuer)?;
-        let document = String::from_utf8_lossy(answer.body.expose()).into_owned();
+        let mut document = String::from_utf8_lossy(answer.body.expose()).into_owned();
+        let mut metadata = metadata::decode(document.as_bytes(), issuer)?;
+        if metadata.is_of_openid_alone()
+            && !metadata::is_rfc_8414(&location)
+            && let Some((more, whole)) = completed(transport, report, &document, issuer)
+        {
+            (document, metadata) = (more, whole);
+        }
         write(
             &path(data_dir, issuer),
             &Remembered { version: VERSION, of: issuer.to_owned(), fetched_at: now, document },
@@ -163,6 +169,26 @@ pub fn fetch(
         transcript::authority(&url),
         said.join(", ")
     )))
+}
+
+/// A document with what the server's other document, which RFC 8414 defines, has besides.
+///
+/// One that is not there, or is nonsense or another's, takes nothing from the one that is.
+fn completed(
+    transport: &dyn Transport,
+    report: &dyn Report,
+    document: &str,
+    issuer: &str,
+) -> Option<(String, ServerMetadata)> {
+    let url = check_url(issuer).ok()?;
+    let others = metadata::locations(&url).into_iter();
+    others.filter(metadata::is_rfc_8414).find_map(|other| {
+        let answer = get(transport, report, &other).ok().filter(HttpResponse::is_success)?;
+        metadata::decode(answer.body.expose(), issuer).ok()?;
+        let document = metadata::complete(document.as_bytes(), answer.body.expose())?;
+        let metadata = metadata::decode(document.as_bytes(), issuer).ok()?;
+        Some((document, metadata))
+    })
 }
 
 /// The public keys of a server that are remembered.
@@ -268,6 +294,39 @@ mod tests {
         let error = fetch(&transport, &Silent, data.path(), ISSUER, 0).unwrap_err();
         assert!(matches!(error, Error::BadAnswer(_)), "{error}");
         assert!(data.path().read_dir().unwrap().next().is_none());
+    }
+
+    #[test]
+    fn what_the_document_of_openid_leaves_out_is_taken_from_the_other_one() {
+        let openid = document(r#","userinfo_endpoint":"https://a.example/u""#);
+        for (other, expected) in [
+            (document(r#","revocation_endpoint":"https://a.example/r""#), true),
+            (
+                document(r#","revocation_endpoint":"https://a.example/r""#).replace("/x", "/y"),
+                false,
+            ),
+            (document(r#","revocation_endpoint":"http://a.example/r""#), false),
+            ("nonsense".to_owned(), false),
+        ] {
+            let other = other.replace("https://a.example/t", "https://a.example/other");
+            let data = tempfile::tempdir().unwrap();
+            let transport = |request: &HttpRequest| {
+                let (status, text) = match request.endpoint.path() {
+                    "/x/.well-known/openid-configuration" => (200, &openid),
+                    "/.well-known/oauth-authorization-server/x" => (200, &other),
+                    _ => (404, &openid),
+                };
+                let body = text.as_bytes().to_vec().into();
+                Ok(HttpResponse { status, body, ..HttpResponse::default() })
+            };
+            let fetched = fetch(&transport, &Silent, data.path(), ISSUER, 0).unwrap();
+            let kept = remembered(data.path(), ISSUER).unwrap();
+            assert_eq!(fetched.metadata, kept.metadata);
+            let known = |key| kept.metadata.endpoints.iter().find(|(name, _)| *name == key);
+            assert_eq!(known("revocation_url").is_some(), expected, "{other}");
+            assert_eq!(known("token_url").unwrap().1.path(), "/t");
+            assert!(known("userinfo_url").is_some());
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ mod login;
 mod login_elsewhere;
 mod logout;
 mod model;
+#[cfg(target_os = "linux")]
+mod others;
 mod presets;
 mod profile;
 mod properties;

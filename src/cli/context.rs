@@ -113,6 +113,8 @@ impl Context {
         let Some(issuer) = found.layer.text("issuer").map(str::to_owned) else { return Ok(None) };
         let remembered = self.remembered(found);
         if let Some(known) = remembered.as_ref().filter(|known| !known.is_old(now())) {
+            // A profile that is about to be made has nothing below it yet.
+            relay_below(known, found);
             return Ok(Some(known.clone()));
         }
         let profile = Profile::new(&found.name, &found.layer, &self.dirs)?;
@@ -125,14 +127,14 @@ impl Context {
         });
         match (fetched, remembered) {
             (Ok(known), _) => {
-                found.layer.forget_discovered();
-                lay_below(&known, found);
+                relay_below(&known, found);
                 Ok(Some(known))
             }
             (Err(error), Some(known)) if error.is_transient() => {
                 let error = error.sentence();
                 self.terminal
                     .warn(&format!("what {issuer} says of itself is not up to date: {error}"));
+                relay_below(&known, found);
                 Ok(Some(known))
             }
             (Err(error), _) => Err(error),
@@ -295,6 +297,12 @@ fn lay_below(known: &Known, found: &mut Found) {
     let mut layer = known.layer(&found.layer);
     layer.overlay(std::mem::take(&mut found.layer));
     found.layer = layer;
+}
+
+/// The same, in the place of what lay there before.
+fn relay_below(known: &Known, found: &mut Found) {
+    found.layer.forget_discovered();
+    lay_below(known, found);
 }
 
 /// Writes a result to stdout. A closed pipe ends the program quietly.

@@ -99,6 +99,10 @@ fn missing(key: &str, profile: &str) -> String {
         }
         _ if profile == ENV_PROFILE => format!("set OAUTHCTL_{}", key.to_ascii_uppercase()),
         "client_secret" => format!("oauthctl profile set {profile} client_secret --stdin"),
+        // Of a profile that is not made yet.
+        "registration_url" => {
+            "oauthctl profile add NAME --register --set registration_url=URL".to_owned()
+        }
         _ => format!("oauthctl profile set {profile} {key} VALUE"),
     }
 }

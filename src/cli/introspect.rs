@@ -47,6 +47,20 @@ impl Args {
         Ok(print_told(context, &answer, self.json)?)
     }
 
+    /// The command that asks the same once more.
+    pub(super) fn again(&self) -> String {
+        let mut words = "introspect".to_owned();
+        for (given, flag) in
+            [(self.refresh_token, " --refresh-token"), (self.token_stdin, " --token-stdin")]
+        {
+            words.push_str(if given { flag } else { "" });
+        }
+        match self.identity.identity {
+            Some(identity) => format!("{words} --as {identity}"),
+            None => words,
+        }
+    }
+
     /// The token as it is cached: also one that has ended can be asked about.
     fn cached(
         &self,

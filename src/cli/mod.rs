@@ -116,6 +116,8 @@ impl Command {
             Self::Exec(args) => ("header", args.identity.identity),
             Self::Refresh(args) => ("refresh", args.identity.identity),
             Self::Logout(args) => ("logout", args.identity.identity),
+            Self::Introspect(args) => return args.again(),
+            Self::Userinfo(_) => ("userinfo", None),
             _ => ("refresh", None),
         };
         match identity {

@@ -62,6 +62,14 @@ impl ServerMetadata {
         let methods = self.code_challenge_methods.as_ref();
         methods.is_none_or(|methods| methods.iter().any(|method| method == "S256"))
     }
+
+    /// Whether it names none of the endpoints that RFC 8414 has and OpenID Connect Discovery has not:
+    /// some servers tell them in the one document alone.
+    #[must_use]
+    pub fn is_of_openid_alone(&self) -> bool {
+        let others = ["device_authorization_url", "revocation_url", "introspection_url"];
+        !self.endpoints.iter().any(|(key, _)| others.contains(key))
+    }
 }
 
 /// The registered names of endpoints, and the keys of a profile that they fill.
@@ -106,6 +114,20 @@ pub fn decode(bytes: &[u8], issuer: &str) -> Result<ServerMetadata> {
         iss_in_answers: flag("authorization_response_iss_parameter_supported"),
         requires_pushed_requests: flag("require_pushed_authorization_requests"),
     })
+}
+
+/// Whether a location is one of the document that RFC 8414 defines.
+#[must_use]
+pub fn is_rfc_8414(location: &Url) -> bool {
+    location.path().contains("/.well-known/oauth-authorization-server")
+}
+
+/// One document with what another has besides.
+#[must_use]
+pub fn complete(document: &[u8], other: &[u8]) -> Option<String> {
+    let mut members: Map<String, Value> = serde_json::from_slice(other).ok()?;
+    members.extend(serde_json::from_slice::<Map<String, Value>>(document).ok()?);
+    serde_json::to_string(&members).ok()
 }
 
 /// Equal to the letter, but for a slash at the end: people leave it out, and some servers too.

@@ -72,6 +72,29 @@ fn a_fresh_token_needs_no_server() {
     assert_eq!(world.server.requests().len(), before);
 }
 
+#[test]
+fn a_server_that_is_known_already_can_make_a_client_too() {
+    let world = World::new();
+    let add = |name: &str| {
+        let issuer = world.server.url("");
+        let add = format!("profile add {name} --issuer {issuer} --register");
+        world.test.words(&add).run()
+    };
+    let refused = add("a").fails_with(3);
+    refused.stderr_has("hint: oauthctl profile add NAME --register --set registration_url=URL");
+    std::fs::remove_dir_all(world.test.data().join("metadata")).unwrap();
+    world.says(|script| {
+        script.metadata = json!({"registration_endpoint": "BASE/register"});
+        script.other.push(("/register", 500, json!({})));
+    });
+    add("a").fails_with(6);
+    world.says(|script| script.other = vec![("/register", 201, json!({"client_id": "made"}))]);
+    add("a").success();
+    assert_eq!(fetches(&world), 2);
+    let shown = world.test.words("profile show a").run().success();
+    shown.stdout_has("client_id = \"made\"");
+}
+
 /// What is remembered of the server was fetched long ago.
 fn age(world: &World) {
     let directory = world.test.data().join("metadata");

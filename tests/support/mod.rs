@@ -11,6 +11,8 @@ use tempfile::TempDir;
 #[cfg(unix)]
 pub mod browser;
 pub mod child;
+#[cfg(target_os = "linux")]
+pub mod chromium;
 mod files;
 pub mod gateway;
 #[cfg(target_os = "linux")]

@@ -122,6 +122,18 @@ fn the_issuer_is_the_one_that_is_known() {
 }
 
 #[test]
+fn an_error_ends_the_login_also_where_it_leaves_out_the_issuer_but_not_where_it_names_another() {
+    with(REDIRECT_URI, |expected| {
+        let expected = Expected { issuer: Some("https://as"), requires_iss: true, ..*expected };
+        let judged =
+            |query: &str| expected.answer(format!("{query}&state=af0ifjsldkj%2B%2F%3D").as_bytes());
+        assert!(matches!(judged("error=access_denied"), Ok(Callback::Error(_))));
+        judged("error=access_denied&iss=https://evil").unwrap_err();
+        judged("error=access_denied&code=x").unwrap_err();
+    });
+}
+
+#[test]
 fn what_else_a_browser_asks_for_is_not_there() {
     for target in
         ["/", "/favicon.ico", "/callback/", "//callback", "/Callback?code=x", "/c%61llback"]
