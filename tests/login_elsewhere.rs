@@ -3,6 +3,10 @@
 mod browser;
 mod device;
 mod discovery;
+mod hostile;
+mod id_token;
+mod inspection;
+mod registration;
 
 use std::sync::{Arc, Mutex};
 

@@ -43,7 +43,7 @@ pub fn fault(claims: &Map<String, Value>, expected: &Expected<'_>) -> Option<Str
     if !for_us {
         return Some("is meant for another client".to_owned());
     }
-    match text("azp") {
+    match claims.get("azp").filter(|azp| !azp.is_null()) {
         Some(azp) if azp != expected.client_id => {
             return Some("was given to another client".to_owned());
         }
@@ -74,8 +74,10 @@ pub fn fault(claims: &Map<String, Value>, expected: &Expected<'_>) -> Option<Str
     {
         return Some("answers another login: its nonce is not ours".to_owned());
     }
-    match text("at_hash") {
-        Some(hash) if !is_hash_of(hash, expected.access_token) => {
+    match claims.get("at_hash").filter(|hash| !hash.is_null()) {
+        Some(hash)
+            if !hash.as_str().is_some_and(|hash| is_hash_of(hash, expected.access_token)) =>
+        {
             Some("belongs to another access token".to_owned())
         }
         _ => None,

@@ -13,6 +13,7 @@ use crate::profile::Profile;
 use crate::profile::layer::{Layer, Origin};
 use crate::profile::load::Found;
 use crate::profile::schema::Value;
+use crate::report::Report;
 use crate::secret::Secret;
 use crate::session::{Ask, Login, Obtained, Session};
 use crate::terms::{GrantType, StoreKind};
@@ -127,10 +128,21 @@ impl Args {
                     || layer.list("grants").is_some()
             }
         };
-        if has("token_url") && grant_is_whole {
-            return Ok(context.remembered(found));
+        if !has("token_url") || !grant_is_whole {
+            return context.discover(found);
         }
-        context.discover(found)
+        // An ID token that nobody can verify is better than no login.
+        let is_openid =
+            layer.list("scope").is_some_and(|scope| scope.iter().any(|scope| scope == "openid"));
+        if is_openid
+            && !has("jwks_url")
+            && let Err(error) = context.discover(found)
+        {
+            context
+                .terminal
+                .warn(&format!("the server's keys are not known: {}", error.sentence()));
+        }
+        Ok(context.remembered(found))
     }
 
     /// Where the parameters of the request stand that begins the login.
