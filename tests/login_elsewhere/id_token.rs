@@ -1,7 +1,9 @@
 //! ID tokens, signed by real keys: what is believed, what is only kept, and what ends a login.
 
+use std::net::TcpListener;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{World, tokens};
@@ -447,4 +449,32 @@ fn the_keys_of_an_issuer_are_found_also_where_a_profile_has_all_the_endpoints() 
     let world = World { test, ..world };
     world.logs_in_with(|claims| p256.signs("ES256", &claims)).success();
     world.assert_verified(true);
+}
+
+#[test]
+fn a_login_that_was_killed_before_its_id_token_was_judged_is_judged_by_the_next_run() {
+    let p256 = Signer::p256("p");
+    for right in [true, false] {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let jwks = format!("jwks_url = \"http://{}/\"\n", silent.local_addr().unwrap());
+        let world = world_with(&jwks, &json!([]));
+        let login = world.test.words("login").start();
+        let visit = world.test.opens();
+        let nonce = if right { visit.param("nonce") } else { "of another login".to_owned() };
+        world.answers_with(&p256.signs("ES256", &world.claims(Some(nonce))));
+        let visit = std::thread::spawn(move || visit.comes_back_with(CODE));
+        let asked_for_keys = silent.accept().unwrap();
+        login.signal(Signal::KILL);
+        login.ends();
+        visit.join().unwrap();
+        drop((silent, asked_for_keys));
+        let token = world.test.words("token").prints_secrets().run();
+        if right {
+            let token = token.success().stdout_is("acce55-token\n");
+            token.stderr_has("could not be verified");
+            world.assert_verified(false);
+        } else {
+            token.fails_with(4).stderr_has("nonce");
+        }
+    }
 }
