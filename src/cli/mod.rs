@@ -115,6 +115,8 @@ impl Command {
             Self::Exec(args) => ("header", args.identity.identity),
             Self::Refresh(args) => ("refresh", args.identity.identity),
             Self::Logout(args) => ("logout", args.identity.identity),
+            Self::Introspect(args) => ("introspect", args.identity.identity),
+            Self::Userinfo(_) => ("userinfo", None),
             _ => ("refresh", None),
         };
         match identity {

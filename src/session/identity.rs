@@ -48,6 +48,20 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Refuses a JWT of the server's that none of its keys signed (OpenID Connect Core section 5.3.2).
+    pub(super) fn believe(&self, jwt: &Secret) -> Result<()> {
+        match self.signed(jwt) {
+            Err(Judged::Wrong(why)) => {
+                Err(Error::BadAnswer(format!("what the server tells is not to be believed: {why}")))
+            }
+            Err(Judged::Unknown(why)) => {
+                self.report.warn(&format!("what the server tells could not be verified: {why}"));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn judge(&self, id_token: &Secret, access_token: &Secret, intent: &Intent) -> Judged {
         let Some(issuer) = self.issuer() else {
             return Judged::Unknown("the profile has no issuer".to_owned());
