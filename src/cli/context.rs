@@ -80,10 +80,15 @@ impl Context {
             found.layer.set("min_ttl", settled.value.clone(), settled.origin.clone());
         }
         found.layer.overlay(flags);
-        if let Some(known) = self.remembered(&found) {
-            lay_below(&known, &mut found);
-        }
+        self.lay_remembered(&mut found);
         Ok(found)
+    }
+
+    /// Lays what is remembered of the issuer below a profile, before anything is asked of it.
+    pub(super) fn lay_remembered(&self, found: &mut Found) {
+        if let Some(known) = self.remembered(found) {
+            lay_below(&known, found);
+        }
     }
 
     /// What is remembered of the issuer of a profile, however old.

@@ -4,11 +4,13 @@ use crate::cli::context::Context;
 use crate::cli::pace::Clock;
 use crate::error::{Error, Result};
 use crate::exchange::Exchange;
+use crate::output::json::rfc3339;
 use crate::profile::Profile;
 use crate::profile::load::Found;
+use crate::report::Report;
 use crate::secret::Secret;
-use crate::terms::{ClientAuthMethod, GrantType};
-use crate::wire::redact::Redactor;
+use crate::terms::{ClientAuthMethod, GrantType, Identity};
+use crate::wire::redact::{Redactor, brief};
 use crate::wire::registration::{self, ClientMetadata, Registered};
 
 /// How people know this program.
@@ -20,6 +22,7 @@ pub(super) fn register(
     found: &mut Found,
     initial_access_token: Option<&Secret>,
 ) -> Result<Registered> {
+    context.lay_remembered(found);
     let known = context.discover(found)?;
     let profile = Profile::new(&found.name, &found.layer, &context.dirs)?;
     let Some(endpoint) = &profile.endpoints.registration else {
@@ -29,35 +32,82 @@ pub(super) fn register(
         ));
     };
     let methods = known.as_ref().and_then(|k| k.metadata.token_endpoint_auth_methods.as_deref());
+    let grants = grants(&profile);
     let metadata = ClientMetadata {
         client_name: NAME,
         redirect_uris: &profile.redirect_uris,
-        grant_types: &grants(&profile),
+        grant_types: &grants,
         auth_method: auth_method(&profile, methods),
         scope: &profile.scope,
     };
+    if metadata.auth_method != ClientAuthMethod::None {
+        // A secret is told once: better known before that nothing would keep it.
+        let vault = context.vault()?;
+        vault.reach(vault.preferred())?;
+    }
     let request = registration::encode(endpoint, &metadata, initial_access_token);
     let redactor = Redactor::new(initial_access_token.cloned());
-    context.with_transport(&profile, |transport| {
+    let registered = context.with_transport(&profile, |transport| {
         let pace = Clock::new(&context.terminal);
         let exchange = Exchange { transport, report: &context.terminal, pace: &pace };
         registration::decode(&exchange.call(&request, "registration", &redactor)?, &redactor)
-    })
+    })?;
+    let redirects = metadata.grant_types.contains(&GrantType::AuthorizationCode);
+    if redirects {
+        warn_of_redirects(context, &profile, &registered);
+    }
+    if let Some(end) = registered.secret_expires_at.and_then(rfc3339) {
+        context.terminal.warn(&format!(
+            "the client's secret ends at {end}: then another client is to be registered"
+        ));
+    }
+    Ok(registered)
 }
 
-/// What a person's client needs.
+/// A server may make something else of what it is asked (RFC 7591 section 3.2.1).
+fn warn_of_redirects(context: &Context, profile: &Profile, registered: &Registered) {
+    let Some(known) = &registered.redirect_uris else { return };
+    let unknown: Vec<&str> = profile
+        .redirect_uris
+        .iter()
+        .map(String::as_str)
+        .filter(|uri| !known.iter().any(|known| known == uri))
+        .collect();
+    if !unknown.is_empty() {
+        context.terminal.warn(&format!(
+            "the server did not register the redirect_uri {}, but {}",
+            unknown.join(", "),
+            if known.is_empty() { "none".to_owned() } else { brief(&known.join(", "), 300) }
+        ));
+    }
+}
+
+/// What the profile's client needs: a machine's grant, or a person's.
 fn grants(profile: &Profile) -> Vec<GrantType> {
+    if profile.identity() == Identity::Client {
+        return vec![GrantType::ClientCredentials];
+    }
     let grants = [
-        (GrantType::AuthorizationCode, profile.endpoints.authorization.is_some()),
-        (GrantType::DeviceCode, profile.endpoints.device_authorization.is_some()),
-        (GrantType::RefreshToken, true),
+        GrantType::AuthorizationCode,
+        GrantType::DeviceCode,
+        GrantType::Password,
+        GrantType::RefreshToken,
     ];
-    grants.into_iter().filter(|(_, known)| *known).map(|(grant, _)| grant).collect()
+    grants
+        .into_iter()
+        .filter(|&grant| match grant {
+            GrantType::AuthorizationCode => profile.endpoints.authorization.is_some(),
+            GrantType::DeviceCode => profile.endpoints.device_authorization.is_some(),
+            _ => true,
+        })
+        .filter(|&grant| profile.allows(grant))
+        .collect()
 }
 
 /// As somebody said; else as a public client, which is what a program on people's machines is, unless
-/// the server knows none.
+/// the server knows none. A machine has nothing but its secret.
 fn auth_method(profile: &Profile, offered: Option<&[String]>) -> ClientAuthMethod {
+    let is_machine = profile.identity() == Identity::Client;
     let offers = |word: &str| offered.is_none_or(|methods| methods.iter().any(|m| m == word));
     profile.client_auth.unwrap_or_else(|| {
         let ours = [
@@ -65,6 +115,8 @@ fn auth_method(profile: &Profile, offered: Option<&[String]>) -> ClientAuthMetho
             ClientAuthMethod::ClientSecretBasic,
             ClientAuthMethod::ClientSecretPost,
         ];
-        ours.into_iter().find(|method| offers(method.as_str())).unwrap_or(ClientAuthMethod::None)
+        let ours = if is_machine { &ours[1..] } else { &ours };
+        let offered = ours.iter().find(|method| offers(method.as_str()));
+        *offered.unwrap_or(&ours[0])
     })
 }
