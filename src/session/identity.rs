@@ -33,6 +33,8 @@ impl Session<'_> {
         };
         match self.judge(&id_token, &tokens.access_token, intent) {
             Judged::Verified => tokens.id_token_verified = true,
+            // Once is enough: scripts renew every hour.
+            Judged::Unknown(_) if intent.id_token.is_some() && !intent.id_token_verified => {}
             Judged::Unknown(why) => {
                 self.report.warn(&format!("the ID token could not be verified: {why}"));
             }
@@ -64,7 +66,14 @@ impl Session<'_> {
 
     fn judge(&self, id_token: &Secret, access_token: &Secret, intent: &Intent) -> Judged {
         let Some(issuer) = self.issuer() else {
-            return Judged::Unknown("the profile has no issuer".to_owned());
+            // What it should be is not known, but of which login it is.
+            let claims = jwt::claims(id_token.expose());
+            return match claims
+                .filter(|claims| id_token::is_of_another(claims, intent.nonce.as_ref()))
+            {
+                Some(_) => Judged::Wrong(format!("it {}", id_token::OF_ANOTHER)),
+                None => Judged::Unknown("the profile has no issuer".to_owned()),
+            };
         };
         let (claims, unknown) = match self.signed(id_token) {
             Ok(claims) => (Some(claims), None),

@@ -72,7 +72,7 @@ pub fn fault(claims: &Map<String, Value>, expected: &Expected<'_>) -> Option<Str
     if let Some(nonce) = expected.nonce
         && text("nonce").map(Secret::from).as_ref() != Some(nonce)
     {
-        return Some("answers another login: its nonce is not ours".to_owned());
+        return Some(OF_ANOTHER.to_owned());
     }
     match claims.get("at_hash").filter(|hash| !hash.is_null()) {
         Some(hash)
@@ -82,6 +82,16 @@ pub fn fault(claims: &Map<String, Value>, expected: &Expected<'_>) -> Option<Str
         }
         _ => None,
     }
+}
+
+/// What is wrong with a token that has another nonce, as the end of a sentence.
+pub const OF_ANOTHER: &str = "answers another login: its nonce is not ours";
+
+/// Whether these claims have a nonce, and another one than was sent.
+#[must_use]
+pub fn is_of_another(claims: &Map<String, Value>, sent: Option<&Secret>) -> bool {
+    let nonce = claims.get("nonce").and_then(Value::as_str).map(Secret::from);
+    nonce.is_some_and(|nonce| sent.is_some_and(|sent| *sent != nonce))
 }
 
 /// Whether the client is among those that the token is meant for, and whether there are others.

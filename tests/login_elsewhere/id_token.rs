@@ -437,6 +437,26 @@ fn where_there_is_no_id_token_that_is_told_with_what_to_do() {
 }
 
 #[test]
+fn without_an_issuer_nothing_is_verified_but_another_logins_token_is_refused() {
+    let world = world(&json!([]));
+    let base = world.server.url("");
+    let lines = format!(
+        "client_id = \"us\"\nscope = [\"openid\"]\ntoken_url = \"{base}/token\"\n\
+         authorization_url = \"{base}/authorize\"\n"
+    );
+    let test = world.test.profile("x", &lines);
+    let world = World { test, ..world };
+    let p256 = Signer::p256("p");
+    world.assert_refuses("answers another login", |claims| {
+        p256.signs("ES256", &with(claims, "nonce", json!("another")))
+    });
+    world.assert_doubts("the profile has no issuer", |claims| p256.signs("ES256", &claims));
+    // That is told once, and not to each script that renews.
+    world.answers_with(&p256.signs("ES256", &with(world.claims(None), "sub", json!("bob"))));
+    world.test.words("refresh").run().success().stderr_lacks("warning");
+}
+
+#[test]
 fn the_keys_of_an_issuer_are_found_also_where_a_profile_has_all_the_endpoints() {
     let p256 = Signer::p256("p");
     let world = world(&json!([p256.jwk()]));
