@@ -129,9 +129,8 @@ fn old_metadata_serves_where_there_is_no_newer() {
 #[test]
 fn a_token_that_lives_is_served_where_nothing_is_known_of_its_server_any_more() {
     let world = World::with(MACHINE);
-    let header = |words: &str| {
-        world.test.words(words).env("S", "s3cret-of-client").prints_secrets().run()
-    };
+    let header =
+        |words: &str| world.test.words(words).env("S", "s3cret-of-client").prints_secrets().run();
     header("header").success();
     std::fs::remove_dir_all(world.test.data().join("metadata")).unwrap();
     world.says(|script| script.metadata = json!({"issuer": "https://evil.example"}));

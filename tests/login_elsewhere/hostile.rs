@@ -90,7 +90,9 @@ fn somebody_who_trickles_holds_nobody_up() {
     assert!(page.contains("You are logged in"), "{page}");
     over.store(true, Ordering::Relaxed);
     login.ends().success();
-    tricklers.into_iter().for_each(|trickler| trickler.join().unwrap());
+    for trickler in tricklers {
+        trickler.join().unwrap();
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{World, param};
 use crate::support::raw::answer;
-use crate::support::{Outcome, Run};
+use crate::support::{Outcome, Run, Test};
 
 const SECRET: &str = "m4de-secret";
 const TOKEN: &str = "1nitial-token";
@@ -19,7 +19,7 @@ fn world(answer: (u16, Value)) -> World {
         script.metadata = json!({"registration_endpoint": "BASE/register"});
         script.other.push(("/register", answer.0, answer.1));
     });
-    let test = [SECRET, TOKEN, "m4nage-token"].into_iter().fold(world.test, |t, s| t.secret(s));
+    let test = [SECRET, TOKEN, "m4nage-token"].into_iter().fold(world.test, Test::secret);
     World { test, ..world }
 }
 
@@ -256,7 +256,7 @@ fn a_client_whose_secret_can_not_be_kept_is_told_and_no_profile_is_made() {
     let helper = "[\"sh\", \"-c\", \"[ $1 = get ] && echo credentials not found in native keychain; cat >/dev/null; exit 1\", \"helper\"]";
     fs::create_dir_all(world.test.config()).unwrap();
     let settings = world.test.config().join("config.toml");
-    crate::support::write_private(&settings, &format!("store_command = {helper}\n"));
+    crate::support::write_private(&settings, format!("store_command = {helper}\n"));
     let add = world.add("").env("OAUTHCTL_STORE", "command").run().fails_with(7);
     add.stderr_has("has registered the client made in vain");
     assert_eq!(world.registrations().len(), 1);

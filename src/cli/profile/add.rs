@@ -1,6 +1,6 @@
 use clap_complete::engine::ArgValueCompleter;
 
-use super::set::{keep_client_secret, store_client_secret, value};
+use super::set::{keep_client_secret, value};
 use super::{checked, register};
 use crate::cli::complete::{self, Typed};
 use crate::cli::context::Context;
@@ -13,9 +13,7 @@ use crate::profile::load::{self, Found};
 use crate::profile::schema::{PROFILE, SecretSource, Value};
 use crate::profile::{Profile, edit};
 use crate::report::Report;
-use crate::session::secrets;
 use crate::wire::redact::brief;
-use crate::wire::registration::Registered;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -128,7 +126,7 @@ impl Add {
         let token =
             token.then(|| terminal::read_secret("the token to register with")).transpose()?;
         let registered = register::register(context, &mut found, token.as_ref())?;
-        self.keep(context, &found.name, text, &registered).inspect_err(|_| {
+        register::keep(context, &found.name, text, &registered).inspect_err(|_| {
             context.terminal.warn(&format!(
                 "the server has registered the client {} in vain: it could not be kept, and no profile \
                  is made",
@@ -136,32 +134,6 @@ impl Add {
             ));
         })?;
         self.made(context, &found.name)
-    }
-
-    /// Keeps a client that the server made: its secret first, so that no profile is without it.
-    fn keep(
-        &self,
-        context: &Context,
-        name: &str,
-        text: &str,
-        registered: &Registered,
-    ) -> Result<()> {
-        let client_id = from_text("client_id", &registered.client_id, "client_id")?;
-        let mut text = edit::set(text, "client_id", &client_id)?;
-        if let Some(method) = registered.auth_method {
-            let method = from_text("client_auth", method.as_str(), "client_auth")?;
-            text = edit::set(&text, "client_auth", &method)?;
-        }
-        if let Some(secret) = &registered.client_secret {
-            store_client_secret(context, name, secret)?;
-            text = edit::set(&text, "client_secret", &Value::Secret(SecretSource::Store))?;
-        }
-        complete::write_profile(context, name, &text).inspect_err(|_| {
-            if registered.client_secret.is_some() {
-                let entry = secrets::client_secret_entry(name);
-                let _ = context.vault().and_then(|vault| vault.forget_secret(&entry));
-            }
-        })
     }
 
     /// The profile that is to be made.

@@ -1,14 +1,19 @@
 //! `profile add --register`: the server makes the client (RFC 7591).
 
+use super::set::store_client_secret;
+use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::pace::Clock;
 use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::output::json::rfc3339;
-use crate::profile::Profile;
+use crate::profile::environment::from_text;
 use crate::profile::load::Found;
+use crate::profile::schema::{SecretSource, Value};
+use crate::profile::{Profile, edit};
 use crate::report::Report;
 use crate::secret::Secret;
+use crate::session::secrets;
 use crate::terms::{ClientAuthMethod, GrantType, Identity};
 use crate::wire::redact::{Redactor, brief};
 use crate::wire::registration::{self, ClientMetadata, Registered};
@@ -62,6 +67,31 @@ pub(super) fn register(
         ));
     }
     Ok(registered)
+}
+
+/// Keeps a client that the server made: its secret first, so that no profile is without it.
+pub(super) fn keep(
+    context: &Context,
+    name: &str,
+    text: &str,
+    registered: &Registered,
+) -> Result<()> {
+    let client_id = from_text("client_id", &registered.client_id, "client_id")?;
+    let mut text = edit::set(text, "client_id", &client_id)?;
+    if let Some(method) = registered.auth_method {
+        let method = from_text("client_auth", method.as_str(), "client_auth")?;
+        text = edit::set(&text, "client_auth", &method)?;
+    }
+    if let Some(secret) = &registered.client_secret {
+        store_client_secret(context, name, secret)?;
+        text = edit::set(&text, "client_secret", &Value::Secret(SecretSource::Store))?;
+    }
+    complete::write_profile(context, name, &text).inspect_err(|_| {
+        if registered.client_secret.is_some() {
+            let entry = secrets::client_secret_entry(name);
+            let _ = context.vault().and_then(|vault| vault.forget_secret(&entry));
+        }
+    })
 }
 
 /// A server may make something else of what it is asked (RFC 7591 section 3.2.1).
