@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{World, tokens};
 use crate::support::Outcome;
-use crate::support::signer::{Signer, base64url, openssl, shared, unsigned};
+use crate::support::signer::{Signer, base64url, lacks_openssl, openssl, shared, unsigned};
 
 const CODE: &str = "code=c0de-of-a-person";
 
@@ -115,6 +115,9 @@ fn without(mut claims: Value, name: &str) -> Value {
 
 #[test]
 fn an_id_token_of_every_algorithm_is_verified_shown_and_printed() {
+    if lacks_openssl() {
+        return;
+    }
     let (rsa, p256, ed25519) = (Signer::rsa("r"), Signer::p256("p"), Signer::ed25519("e"));
     let keys = json!([rsa.jwk(), p256.jwk(), ed25519.jwk()]);
     for (signer, alg) in [(&rsa, "RS256"), (&rsa, "PS256"), (&p256, "ES256"), (&ed25519, "EdDSA")] {
@@ -135,6 +138,9 @@ fn an_id_token_of_every_algorithm_is_verified_shown_and_printed() {
 
 #[test]
 fn no_public_key_is_taken_for_a_secret() {
+    if lacks_openssl() {
+        return;
+    }
     let rsa = Signer::rsa("r");
     let header = json!({"alg": "HS256", "kid": "r"});
     let modulus = rsa.jwk()["n"].as_str().unwrap().to_owned();
@@ -172,6 +178,9 @@ fn an_algorithm_that_the_server_does_not_name_is_none_of_its() {
 
 #[test]
 fn a_header_that_fits_no_key_of_its_id_is_refused() {
+    if lacks_openssl() {
+        return;
+    }
     let (rsa, p256) = (Signer::rsa("r"), Signer::p256("p"));
     let keys = json!([rsa.jwk(), p256.jwk()]);
     let header = |alg: &str, kid: &str| json!({"alg": alg, "kid": kid});
@@ -250,6 +259,9 @@ fn a_key_that_was_replaced_under_its_own_id_is_fetched() {
 
 #[test]
 fn of_several_keys_of_one_id_any_may_have_signed() {
+    if lacks_openssl() {
+        return;
+    }
     let (one, two, rsa) = (Signer::p256("same"), Signer::p256("same"), Signer::rsa("same"));
     let world =
         world(&json!([rsa.jwk(), one.jwk(), {}, 7, {"kty": "??", "kid": "same"}, two.jwk()]));
@@ -296,6 +308,9 @@ fn keys_that_can_not_be_had_leave_a_token_unverified_and_hide_no_wrong_claim() {
 
 #[test]
 fn a_key_that_is_too_short_or_for_something_else_verifies_nothing() {
+    if lacks_openssl() {
+        return;
+    }
     let p256 = Signer::p256("p");
     for (name, value) in
         [("use", json!("enc")), ("key_ops", json!(["deriveKey"])), ("alg", json!("RS256"))]

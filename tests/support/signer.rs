@@ -116,6 +116,15 @@ pub fn shared(secret: &[u8], header: &Value, claims: &Value) -> String {
     format!("{start}.{}", base64url(hmac::sign(&key, start.as_bytes())))
 }
 
+/// Whether there is no program to make a key of RSA.
+pub fn lacks_openssl() -> bool {
+    let lacks = !super::installed("openssl");
+    if lacks {
+        eprintln!("skipped: it needs openssl");
+    }
+    lacks
+}
+
 /// What `openssl` makes of these arguments and this input.
 pub fn openssl(args: &[&str], input: &[u8]) -> Vec<u8> {
     let mut command = Command::new("openssl");
