@@ -1,15 +1,21 @@
 //! Whether the ID token of an answer is to be believed (OpenID Connect Core 3.1.3.7).
 
+use std::time::Duration;
+
 use super::Session;
 use super::journal::Intent;
 use crate::discovery::{self, Known};
 use crate::error::{Error, Result};
+use crate::http::Limits;
 use crate::secret::Secret;
 use crate::token::TokenSet;
 use crate::wire::id_token::{self, Expected};
 use crate::wire::jose::{self, JwkSet, Unverified};
-use crate::wire::jwt;
+use crate::wire::{HttpRequest, jwt};
 use serde_json::{Map, Value};
+
+/// How long a server's keys are waited for at a renewal.
+const COURTESY: Duration = Duration::from_secs(3);
 
 /// What became of an ID token.
 enum Judged {
@@ -52,7 +58,7 @@ impl Session<'_> {
 
     /// Refuses a JWT of the server's that none of its keys signed (OpenID Connect Core section 5.3.2).
     pub(super) fn believe(&self, jwt: &Secret) -> Result<()> {
-        match self.signed(jwt) {
+        match self.signed(jwt, self.timeout) {
             Err(Judged::Wrong(why)) => {
                 Err(Error::BadAnswer(format!("what the server tells is not to be believed: {why}")))
             }
@@ -75,7 +81,10 @@ impl Session<'_> {
                 None => Judged::Unknown("the profile has no issuer".to_owned()),
             };
         };
-        let (claims, unknown) = match self.signed(id_token) {
+        // A renewal has its tokens already, and others wait for them.
+        let is_renewal = intent.refresh_token.is_some();
+        let patience = if is_renewal { self.timeout.min(COURTESY) } else { self.timeout };
+        let (claims, unknown) = match self.signed(id_token, patience) {
             Ok(claims) => (Some(claims), None),
             // Whoever signed it, what it says must fit: else a server whose signatures nobody here
             // can verify could be answered in the name of another login.
@@ -118,8 +127,8 @@ impl Session<'_> {
     }
 
     /// The claims, where a key of the server's signed them; for a key that is not known the server is
-    /// asked once more.
-    fn signed(&self, id_token: &Secret) -> Result<Map<String, Value>, Judged> {
+    /// asked once more, within this time.
+    fn signed(&self, id_token: &Secret, patience: Duration) -> Result<Map<String, Value>, Judged> {
         let Some(jwks_url) = &self.profile.endpoints.jwks else {
             return Err(Judged::Unknown("the profile has no jwks_url".to_owned()));
         };
@@ -129,7 +138,9 @@ impl Session<'_> {
         let verified = match known.as_ref().map(verify) {
             None | Some(Err(Unverified::UnknownKey | Unverified::Signature)) => {
                 let (transport, report) = (self.exchange.transport, self.exchange.report);
-                let keys = discovery::fetch_keys(transport, report, data_dir, jwks_url)
+                let limits = Limits { whole: patience, connect: None };
+                let transport = |request: &HttpRequest| transport.send_within(request, limits);
+                let keys = discovery::fetch_keys(&transport, report, data_dir, jwks_url)
                     .map_err(|error| Judged::Unknown(error.sentence()))?;
                 verify(&keys)
             }

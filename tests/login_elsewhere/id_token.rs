@@ -439,6 +439,23 @@ fn at_a_renewal_a_wrong_id_token_is_left_out_and_the_tokens_are_kept() {
 }
 
 #[test]
+fn keys_that_never_come_hold_no_renewal_up() {
+    let p256 = Signer::p256("p");
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let jwks = format!("jwks_url = \"http://{}/\"\n", silent.local_addr().unwrap());
+    let world = world_with(&jwks, &json!([]));
+    world.says(|script| script.token = vec![(200, tokens())]);
+    let login = world.test.words("login").start();
+    world.test.opens().comes_back_with(CODE);
+    login.ends().success();
+    world.answers_with(&p256.signs("ES256", &world.claims(None)));
+    // Longer than any test may take.
+    let renewed = world.test.words("refresh --timeout 1h").run().success();
+    renewed.stderr_has("the ID token could not be verified");
+    world.assert_verified(false);
+}
+
+#[test]
 fn where_there_is_no_id_token_that_is_told_with_what_to_do() {
     let world = World::new();
     let login = world.test.words("login").start();
