@@ -1,6 +1,6 @@
 //! Renewal as its users have it: many processes, interrupted ones, failing disks, servers and keychains.
 
-mod clocks;
+pub(crate) mod clocks;
 mod crowd;
 mod disks;
 mod evidence;

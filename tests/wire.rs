@@ -252,8 +252,8 @@ impl Answer {
             content_type: self.content_type.clone(),
             location: self.location.clone(),
             retry_after: self.retry_after,
-            date: None,
             body: body.into(),
+            ..HttpResponse::default()
         }
     }
 }

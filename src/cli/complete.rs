@@ -28,11 +28,6 @@ impl Typed {
         self.client_secret.clone()
     }
 
-    /// Remembers a client secret that the server made.
-    pub(super) fn made_secret(&mut self, secret: Secret) {
-        self.client_secret = Some(secret);
-    }
-
     /// Remembers what was typed for a key.
     pub(super) fn key(&mut self, key: &'static str, text: String) {
         self.keys.push((key, text));

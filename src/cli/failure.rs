@@ -67,6 +67,13 @@ pub(super) fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<
             "check every file of the configuration with: oauthctl doctor".to_owned()
         }
         Error::LoginRequired { profile, .. } => format!("oauthctl login --profile {profile}"),
+        // There is no such profile yet.
+        Error::Refused(_) | Error::BadAnswer(_) if again.starts_with("profile add ") => {
+            format!("see what is sent with: oauthctl -vvv {again}")
+        }
+        Error::Network { .. } | Error::Unavailable { .. } if again.starts_with("profile add ") => {
+            "oauthctl doctor".to_owned()
+        }
         Error::Refused(refusal) if refusal.error.as_deref() == Some("invalid_client") => {
             format!(
                 "see which client_id and client_secret are in use with: oauthctl profile show {name}"
@@ -98,11 +105,10 @@ fn missing(key: &str, profile: &str) -> String {
             format!("a profile says that: oauthctl profile add NAME --provider PROVIDER --set {key}=VALUE")
         }
         _ if profile == ENV_PROFILE => format!("set OAUTHCTL_{}", key.to_ascii_uppercase()),
+        "registration_url" => format!(
+            "where you know it, name it: oauthctl profile add {profile} --register --set registration_url=URL"
+        ),
         "client_secret" => format!("oauthctl profile set {profile} client_secret --stdin"),
-        // Of a profile that is not made yet.
-        "registration_url" => {
-            "oauthctl profile add NAME --register --set registration_url=URL".to_owned()
-        }
         _ => format!("oauthctl profile set {profile} {key} VALUE"),
     }
 }

@@ -19,7 +19,7 @@ Examples:
   oauthctl introspect --token-stdin <token.txt")]
 pub(super) struct Args {
     #[command(flatten)]
-    identity: As,
+    pub(super) identity: As,
     /// Ask about the refresh token
     #[arg(long, conflicts_with = "token_stdin")]
     refresh_token: bool,

@@ -118,6 +118,9 @@ impl Command {
             Self::Logout(args) => ("logout", args.identity.identity),
             Self::Introspect(args) => return args.again(),
             Self::Userinfo(_) => ("userinfo", None),
+            Self::Profile(args) if args.makes().is_some() => {
+                return args.makes().map(|(_, again)| again).unwrap_or_default();
+            }
             _ => ("refresh", None),
         };
         match identity {
@@ -175,7 +178,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
     };
     let wraps = cli.command.wraps();
-    let profile = cli.global.profile.clone();
+    // What goes wrong with a profile that is made is nothing of the one in use.
+    let made = match &cli.command {
+        Command::Profile(args) => args.makes().map(|(name, _)| name.to_owned()),
+        _ => None,
+    };
+    let profile = made.or_else(|| cli.global.profile.clone());
     // Until the settings are read, nothing is known of colours.
     let plain = Terminal::new(cli.global.quiet, cli.global.verbose, false);
     let (result, terminal, profile) =

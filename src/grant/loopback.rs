@@ -24,6 +24,10 @@ const SLOWEST: Duration = Duration::from_secs(10);
 /// The most connections at once; the oldest makes room.
 const MOST: usize = 64;
 
+/// The most that are accepted at once from each of the two families of addresses: what one of them
+/// has sent is looked at before it makes room.
+const AT_ONCE: usize = MOST / 2;
+
 /// How long a browser may take to fetch a page.
 const DELIVERY: Duration = Duration::from_secs(2);
 
@@ -101,7 +105,7 @@ impl Redirect {
         let mut connections: Vec<Connection> = Vec::new();
         loop {
             for listener in &self.listeners {
-                while let Some(connection) = accept(listener) {
+                for connection in (0..AT_ONCE).map_while(|_| accept(listener)) {
                     if connections.len() == MOST {
                         connections.remove(0);
                     }

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::profile::check::is_protected;
 use crate::profile::dialect::Method;
 use crate::secret::Secret;
+use crate::wire::challenge::is_bearer;
 use crate::wire::{HttpRequest, HttpResponse};
 
 mod connect;
@@ -220,10 +221,15 @@ fn read(mut response: Response<Body>) -> Result<HttpResponse, ureq::Error> {
         value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     let date = text(header::DATE);
+    let challenges = response.headers().get_all(header::WWW_AUTHENTICATE).into_iter();
+    let challenge = challenges
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .find(|value| is_bearer(value));
     Ok(HttpResponse {
         status: response.status().as_u16(),
         content_type: text(header::CONTENT_TYPE),
         location: text(header::LOCATION),
+        challenge,
         retry_after: text(header::RETRY_AFTER)
             .and_then(|value| retry_after::seconds(&value, date.as_deref())),
         date,

@@ -26,7 +26,9 @@ pub(super) fn adopt(
             .refresh_token
             .or_else(|| intent.refresh_token.clone())
             .filter(|_| refreshes),
-        id_token_verified: granted.id_token.is_none() && intent.id_token_verified,
+        // One that comes once more is the one that is known.
+        id_token_verified: intent.id_token_verified
+            && (granted.id_token.is_none() || granted.id_token == intent.id_token),
         id_token: granted.id_token.or_else(|| intent.id_token.clone()),
         scope: granted.scope.unwrap_or_else(|| intent.scope.clone()),
         obtained_at: answer.obtained_at,

@@ -1,15 +1,21 @@
 //! Whether the ID token of an answer is to be believed (OpenID Connect Core 3.1.3.7).
 
+use std::time::Duration;
+
 use super::Session;
 use super::journal::Intent;
-use crate::discovery;
+use crate::discovery::{self, Known};
 use crate::error::{Error, Result};
+use crate::http::Limits;
 use crate::secret::Secret;
 use crate::token::TokenSet;
 use crate::wire::id_token::{self, Expected};
 use crate::wire::jose::{self, JwkSet, Unverified};
-use crate::wire::jwt;
+use crate::wire::{HttpRequest, jwt};
 use serde_json::{Map, Value};
+
+/// How long a server's keys are waited for at a renewal.
+const COURTESY: Duration = Duration::from_secs(3);
 
 /// What became of an ID token.
 enum Judged {
@@ -33,6 +39,8 @@ impl Session<'_> {
         };
         match self.judge(&id_token, &tokens.access_token, intent) {
             Judged::Verified => tokens.id_token_verified = true,
+            // Once is enough: scripts renew every hour.
+            Judged::Unknown(_) if intent.id_token.is_some() && !intent.id_token_verified => {}
             Judged::Unknown(why) => {
                 self.report.warn(&format!("the ID token could not be verified: {why}"));
             }
@@ -48,39 +56,79 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Refuses a JWT of the server's that none of its keys signed (OpenID Connect Core section 5.3.2).
+    pub(super) fn believe(&self, jwt: &Secret) -> Result<()> {
+        match self.signed(jwt, self.timeout) {
+            Err(Judged::Wrong(why)) => {
+                Err(Error::BadAnswer(format!("what the server tells is not to be believed: {why}")))
+            }
+            Err(Judged::Unknown(why)) => {
+                self.report.warn(&format!("what the server tells could not be verified: {why}"));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn judge(&self, id_token: &Secret, access_token: &Secret, intent: &Intent) -> Judged {
         let Some(issuer) = self.issuer() else {
-            return Judged::Unknown("the profile has no issuer".to_owned());
+            // What it should be is not known, but of which login it is.
+            let claims = jwt::claims(id_token.expose());
+            return match claims
+                .filter(|claims| id_token::is_of_another(claims, intent.nonce.as_ref()))
+            {
+                Some(_) => Judged::Wrong(format!("it {}", id_token::OF_ANOTHER)),
+                None => Judged::Unknown("the profile has no issuer".to_owned()),
+            };
         };
-        let claims = match self.signed(id_token) {
-            Ok(claims) => claims,
+        // A renewal has its tokens already, and others wait for them.
+        let is_renewal = intent.refresh_token.is_some();
+        let patience = if is_renewal { self.timeout.min(COURTESY) } else { self.timeout };
+        let (claims, unknown) = match self.signed(id_token, patience) {
+            Ok(claims) => (Some(claims), None),
+            // Whoever signed it, what it says must fit: else a server whose signatures nobody here
+            // can verify could be answered in the name of another login.
+            Err(Judged::Unknown(why)) => (jwt::claims(id_token.expose()), Some(why)),
             Err(judged) => return judged,
         };
-        let client_id = self.profile.client_id.as_deref().unwrap_or_default();
+        let Some(claims) = claims else {
+            return Judged::Wrong(Unverified::NotJws.to_string());
+        };
+        if let Some(fault) = self.fault(&claims, &issuer, access_token, intent) {
+            return Judged::Wrong(fault);
+        }
+        unknown.map_or(Judged::Verified, Judged::Unknown)
+    }
+
+    /// What is wrong with the claims.
+    fn fault(
+        &self,
+        claims: &Map<String, Value>,
+        issuer: &str,
+        access_token: &Secret,
+        intent: &Intent,
+    ) -> Option<String> {
         let expected = Expected {
-            issuer: &issuer,
-            client_id,
+            issuer,
+            client_id: self.profile.client_id.as_deref().unwrap_or_default(),
             nonce: intent.nonce.as_ref(),
             access_token,
             max_age: self.profile.authorization.max_age.filter(|_| intent.nonce.is_some()),
             now: (self.clock)(),
         };
-        if let Some(fault) = id_token::fault(&claims, &expected) {
-            return Judged::Wrong(format!("it {fault}"));
+        if let Some(fault) = id_token::fault(claims, &expected) {
+            return Some(format!("it {fault}"));
         }
         // OpenID Connect Core section 12.2: a renewal is of the same person.
         let before = intent.id_token.as_ref().and_then(|token| jwt::claims(token.expose()));
-        match before.as_ref().and_then(|before| before.get("sub")) {
-            Some(sub) if claims.get("sub") != Some(sub) => {
-                Judged::Wrong("it is of another person than before".to_owned())
-            }
-            _ => Judged::Verified,
-        }
+        let before = before.as_ref().and_then(|before| before.get("sub"));
+        let is_another = before.is_some_and(|sub| claims.get("sub") != Some(sub));
+        is_another.then(|| "it is of another person than before".to_owned())
     }
 
     /// The claims, where a key of the server's signed them; for a key that is not known the server is
-    /// asked once more.
-    fn signed(&self, id_token: &Secret) -> Result<Map<String, Value>, Judged> {
+    /// asked once more, within this time.
+    fn signed(&self, id_token: &Secret, patience: Duration) -> Result<Map<String, Value>, Judged> {
         let Some(jwks_url) = &self.profile.endpoints.jwks else {
             return Err(Judged::Unknown("the profile has no jwks_url".to_owned()));
         };
@@ -90,7 +138,9 @@ impl Session<'_> {
         let verified = match known.as_ref().map(verify) {
             None | Some(Err(Unverified::UnknownKey | Unverified::Signature)) => {
                 let (transport, report) = (self.exchange.transport, self.exchange.report);
-                let keys = discovery::fetch_keys(transport, report, data_dir, jwks_url)
+                let limits = Limits { whole: patience, connect: None };
+                let transport = |request: &HttpRequest| transport.send_within(request, limits);
+                let keys = discovery::fetch_keys(&transport, report, data_dir, jwks_url)
                     .map_err(|error| Judged::Unknown(error.sentence()))?;
                 verify(&keys)
             }
@@ -98,17 +148,31 @@ impl Session<'_> {
         };
         verified.map_err(|unverified| match unverified {
             // What is only not known here may be right.
-            Unverified::Algorithm(ref alg) if !alg.eq_ignore_ascii_case("none") => {
+            Unverified::Algorithm(ref alg) if self.may_sign_by(alg) => {
                 Judged::Unknown(unverified.to_string())
             }
             _ => Judged::Wrong(unverified.to_string()),
         })
     }
 
+    /// Whether the server could mean an algorithm that is not verified here: by a secret only where
+    /// it shares one with this client, and none that it doesn't name where it names any.
+    fn may_sign_by(&self, alg: &str) -> bool {
+        let shared = alg.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("HS"));
+        let named = self.known().and_then(|known| known.metadata.id_token_signing_algs);
+        !alg.eq_ignore_ascii_case("none")
+            && (!shared || self.profile.client_secret.is_some())
+            && named.is_none_or(|named| named.iter().any(|one| one == alg))
+    }
+
     /// The issuer as it spells itself.
     fn issuer(&self) -> Option<String> {
         let named = self.profile.issuer.as_deref()?;
-        let known = discovery::remembered(self.vault.data_dir(), named);
-        Some(known.map_or_else(|| named.to_owned(), |known| known.metadata.issuer))
+        Some(self.known().map_or_else(|| named.to_owned(), |known| known.metadata.issuer))
+    }
+
+    /// What is remembered of the server.
+    fn known(&self) -> Option<Known> {
+        discovery::remembered(self.vault.data_dir(), self.profile.issuer.as_deref()?)
     }
 }

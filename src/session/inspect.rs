@@ -19,7 +19,7 @@ impl Session<'_> {
         let request = management::encode(token, hint, endpoint, dialect, &credentials)?;
         let redactor = redactor([token.clone()], dialect, &credentials);
         let answer = self.exchange.call(&request, "introspection", &redactor)?;
-        userinfo::decode(&answer, &redactor)
+        userinfo::decode_introspection(&answer, &redactor)
     }
 
     /// Asks the server about the person; a token that it refuses is renewed once.
@@ -41,6 +41,9 @@ impl Session<'_> {
             (answer, redactor) = ask(&tokens.access_token)?;
         }
         let person = userinfo::decode(&answer, &redactor)?;
+        if let Some(jwt) = &person.jwt {
+            self.believe(jwt)?;
+        }
         // OpenID Connect Core section 5.3.2: of another person nothing may be used.
         let known = tokens.id_token.as_ref().and_then(|token| jwt::claims(token.expose()));
         match known.as_ref().and_then(|claims| claims.get("sub")) {

@@ -58,11 +58,19 @@ impl Session<'_> {
         let adopted = adopt(&intent, &answer, &self.profile.response, &Redactor::new([]));
         let journal = match adopted {
             _ if !held.generations().lacks(intent.generation) => Journaled::Nothing,
-            Ok(tokens) => {
-                let (generation, tokens) = (intent.generation, Some(tokens));
-                held.record = Record { generation, tokens, ..held.record };
-                self.write(slot, &held).map_or_else(Journaled::Pending, |()| Journaled::Replayed)
-            }
+            Ok(mut tokens) => match self.identify(&mut tokens, &intent) {
+                Ok(()) => {
+                    let (generation, tokens) = (intent.generation, Some(tokens));
+                    held.record = Record { generation, tokens, ..held.record };
+                    let written = self.write(slot, &held);
+                    written.map_or_else(Journaled::Pending, |()| Journaled::Replayed)
+                }
+                // As at the login itself: there is no such session.
+                Err(error) => {
+                    self.report.warn(&error.sentence());
+                    Journaled::Nothing
+                }
+            },
             // It may be read once the profile is mended.
             Err(Error::BadAnswer(_)) => Journaled::Unanswered,
             Err(_) => Journaled::Nothing,

@@ -1,5 +1,6 @@
 //! The renewal protocol: of many processes one asks, and what it is given can't be lost.
 
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::Duration;
 
 use super::lock::Attempt;
@@ -19,7 +20,7 @@ impl Session<'_> {
     /// The token of this identity, where it fits as it is cached.
     pub fn cached(&self, identity: Identity, want: Want<'_>) -> Result<Option<Obtained>> {
         let slot = self.slot(identity);
-        Ok(self.as_read(&slot, self.read(&slot)?, want).ok())
+        Ok(self.as_read(&slot, self.read(&slot)?, want).break_value())
     }
 
     /// The token of a slot, renewed first when it must be.
@@ -30,8 +31,8 @@ impl Session<'_> {
             return Ok(Obtained { tokens, store: StoreKind::None, made_here: true });
         }
         let seen = match self.as_read(slot, seen, want) {
-            Ok(fresh) => return Ok(fresh),
-            Err(seen) => seen,
+            Break(fresh) => return Ok(fresh),
+            Continue(seen) => seen,
         };
         let live = seen.as_ref().and_then(|held| self.live(slot, held, want));
         if seen.is_none() && slot.identity == Identity::User && !self.has_index(slot)? {
@@ -136,11 +137,11 @@ impl Session<'_> {
         slot: &Slot,
         read: Option<Held>,
         want: Want<'_>,
-    ) -> Result<Obtained, Option<Held>> {
+    ) -> ControlFlow<Obtained, Option<Held>> {
         if read.as_ref().is_some_and(|held| self.fits(slot, held, want, None)) {
-            return read.and_then(Held::into_cached).ok_or(None);
+            return read.and_then(Held::into_cached).map_or(Continue(None), Break);
         }
-        Err(read)
+        Continue(read)
     }
 
     /// The token, where it fits what is wanted. `seen` is the generation that was read before the lock.

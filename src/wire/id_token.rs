@@ -43,7 +43,7 @@ pub fn fault(claims: &Map<String, Value>, expected: &Expected<'_>) -> Option<Str
     if !for_us {
         return Some("is meant for another client".to_owned());
     }
-    match text("azp") {
+    match claims.get("azp").filter(|azp| !azp.is_null()) {
         Some(azp) if azp != expected.client_id => {
             return Some("was given to another client".to_owned());
         }
@@ -72,14 +72,26 @@ pub fn fault(claims: &Map<String, Value>, expected: &Expected<'_>) -> Option<Str
     if let Some(nonce) = expected.nonce
         && text("nonce").map(Secret::from).as_ref() != Some(nonce)
     {
-        return Some("answers another login: its nonce is not ours".to_owned());
+        return Some(OF_ANOTHER.to_owned());
     }
-    match text("at_hash") {
-        Some(hash) if !is_hash_of(hash, expected.access_token) => {
+    match claims.get("at_hash").filter(|hash| !hash.is_null()) {
+        Some(hash)
+            if !hash.as_str().is_some_and(|hash| is_hash_of(hash, expected.access_token)) =>
+        {
             Some("belongs to another access token".to_owned())
         }
         _ => None,
     }
+}
+
+/// What is wrong with a token that has another nonce, as the end of a sentence.
+pub const OF_ANOTHER: &str = "answers another login: its nonce is not ours";
+
+/// Whether these claims have a nonce, and another one than was sent.
+#[must_use]
+pub fn is_of_another(claims: &Map<String, Value>, sent: Option<&Secret>) -> bool {
+    let nonce = claims.get("nonce").and_then(Value::as_str).map(Secret::from);
+    nonce.is_some_and(|nonce| sent.is_some_and(|sent| *sent != nonce))
 }
 
 /// Whether the client is among those that the token is meant for, and whether there are others.

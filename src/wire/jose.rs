@@ -19,6 +19,9 @@ const ALGORITHMS: [&str; 5] = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"];
 /// The longest JWT that is looked at, in bytes.
 const LONGEST: usize = 256 * 1024;
 
+/// The shortest modulus of an RSA key, in bytes (RFC 7518 sections 3.3 and 3.5).
+const SHORTEST: usize = 2048 / 8;
+
 /// The most keys of a set that are looked at.
 const MOST_KEYS: usize = 100;
 
@@ -29,7 +32,8 @@ pub enum Unverified {
     NotJws,
     /// Its algorithm is none that is verified.
     Algorithm(String),
-    /// No key of the set goes by its `kid`, or fits its algorithm: a newer set may have it.
+    /// No key of the set goes by its `kid`, and is long enough and of the kind that its algorithm
+    /// needs: a newer set may have it.
     UnknownKey,
     /// No key that could have made it did.
     Signature,
@@ -79,8 +83,11 @@ impl JwkSet {
     }
 }
 
+/// RFC 7517 sections 4.2 and 4.3.
 fn is_for_signatures(key: &Map<String, Value>) -> bool {
+    let verifies = |operations: &Vec<Value>| operations.iter().any(|one| one == "verify");
     key.get("use").and_then(Value::as_str).is_none_or(|usage| usage == "sig")
+        && key.get("key_ops").and_then(Value::as_array).is_none_or(verifies)
 }
 
 /// A JWT, taken apart.
@@ -152,32 +159,40 @@ fn is_same(alg: &str, key: &Map<String, Value>) -> bool {
     matches!((alg, said), ("EdDSA", Some("Ed25519")) | ("Ed25519", Some("EdDSA")))
 }
 
-/// Whether a key is of the type that an algorithm needs.
+/// Whether a key is of the type and the length that an algorithm needs.
 fn key_type(alg: &str, key: &Map<String, Value>) -> bool {
     let is = |name: &str, value: &str| key.get(name).and_then(Value::as_str) == Some(value);
     match alg {
-        "RS256" | "PS256" => is("kty", "RSA"),
+        "RS256" | "PS256" => is("kty", "RSA") && modulus(key).is_some_and(|n| n.len() >= SHORTEST),
         "ES256" => is("kty", "EC") && is("crv", "P-256"),
         "EdDSA" | "Ed25519" => is("kty", "OKP") && is("crv", "Ed25519"),
         _ => false,
     }
 }
 
+/// The bytes of a member.
+fn bytes(key: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
+    let text = key.get(name).and_then(Value::as_str)?;
+    BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()
+}
+
+/// The modulus of an RSA key. A leading zero is in none, but in some servers' keys.
+fn modulus(key: &Map<String, Value>) -> Option<Vec<u8>> {
+    let mut modulus = bytes(key, "n")?;
+    let start = modulus.iter().position(|&byte| byte != 0)?;
+    Some(modulus.split_off(start))
+}
+
 fn is_signed_by(jws: &Jws<'_>, alg: &str, key: &Map<String, Value>) -> bool {
-    let bytes = |name: &str| {
-        let text = key.get(name).and_then(Value::as_str)?;
-        BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()
-    };
+    let bytes = |name: &str| bytes(key, name);
     let verified = match alg {
         "RS256" | "PS256" => {
-            let (Some(n), Some(e)) = (bytes("n"), bytes("e")) else { return false };
-            // A leading zero is in no modulus, but in some servers' keys.
-            let n = n.iter().position(|&byte| byte != 0).map_or(&[][..], |start| &n[start..]);
+            let (Some(n), Some(e)) = (modulus(key), bytes("e")) else { return false };
             let parameters = match alg {
                 "RS256" => &RSA_PKCS1_2048_8192_SHA256,
                 _ => &RSA_PSS_2048_8192_SHA256,
             };
-            RsaPublicKeyComponents { n, e: &e }.verify(parameters, jws.signed, &jws.signature)
+            RsaPublicKeyComponents { n: &n, e: &e }.verify(parameters, jws.signed, &jws.signature)
         }
         "ES256" => {
             let (Some(x), Some(y)) = (bytes("x"), bytes("y")) else { return false };

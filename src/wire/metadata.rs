@@ -49,6 +49,8 @@ pub struct ServerMetadata {
     pub code_challenge_methods: Option<Vec<String>>,
     /// The scopes that it knows, where it tells them.
     pub scopes: Option<Vec<String>>,
+    /// The algorithms by which it signs ID tokens, where it tells them.
+    pub id_token_signing_algs: Option<Vec<String>>,
     /// Whether every answer names the issuer (RFC 9207).
     pub iss_in_answers: bool,
     /// Whether it takes pushed requests alone (RFC 9126).
@@ -111,6 +113,7 @@ pub fn decode(bytes: &[u8], issuer: &str) -> Result<ServerMetadata> {
         token_endpoint_auth_methods: texts(&members, "token_endpoint_auth_methods_supported"),
         code_challenge_methods: texts(&members, "code_challenge_methods_supported"),
         scopes: texts(&members, "scopes_supported"),
+        id_token_signing_algs: texts(&members, "id_token_signing_alg_values_supported"),
         iss_in_answers: flag("authorization_response_iss_parameter_supported"),
         requires_pushed_requests: flag("require_pushed_authorization_requests"),
     })

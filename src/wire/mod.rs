@@ -7,6 +7,7 @@ use crate::secret::Secret;
 
 pub mod authorization;
 pub mod callback;
+pub mod challenge;
 pub mod client_auth;
 pub mod device;
 #[cfg(any(test, fuzzing))]
@@ -75,6 +76,8 @@ pub struct HttpResponse {
     pub content_type: Option<String>,
     /// `Location`, as the server wrote it.
     pub location: Option<String>,
+    /// `WWW-Authenticate` of the scheme Bearer, as the server wrote it.
+    pub challenge: Option<String>,
     /// `Retry-After` in seconds, where it was given so.
     pub retry_after: Option<u64>,
     /// `Date`, as the server wrote it.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
 use super::redact::{Redactor, brief};
-use super::{HttpResponse, jwt};
+use super::{HttpResponse, challenge, jwt};
 use crate::error::{Error, ErrorResponse, Result};
 use crate::profile::dialect::ResponseDialect;
 use crate::secret::Secret;
@@ -110,11 +110,21 @@ fn granted(
         Error::BadAnswer(format!("{what} ({})", media(response, redactor)))
     })?;
     // Some servers say no with a status that says yes.
-    if let Some(error) = ErrorMembers::of(&members).filter(|error| error.is_error) {
-        return Err(error.shown(response.status, redactor).into());
-    }
+    refuse_error(&members, response.status, redactor)?;
     let redactor = redactor.and(perhaps_secret(&members));
     tokens(Value::Object(members), dialect, &redactor)
+}
+
+/// Finds the error among the members of what should be a success.
+pub(super) fn refuse_error(
+    members: &Map<String, Value>,
+    status: u16,
+    redactor: &Redactor,
+) -> Result<()> {
+    match ErrorMembers::of(members).filter(|error| error.is_error) {
+        Some(error) => Err(error.shown(status, redactor).into()),
+        None => Ok(()),
+    }
 }
 
 /// The texts of a success that may be secret: all but those that are known to be harmless.
@@ -351,7 +361,8 @@ const REGISTERED: [&str; 15] = [
 
 fn refused(response: &HttpResponse, redactor: &Redactor) -> ErrorResponse {
     let error = members(response).ok().and_then(|members| ErrorMembers::of(&members));
-    match error {
+    let challenge = response.challenge.as_deref().map(challenge::members);
+    match error.or_else(|| ErrorMembers::of(&challenge?)) {
         Some(error) => error.shown(response.status, redactor),
         None => ErrorResponse {
             status: response.status,

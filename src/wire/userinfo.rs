@@ -32,23 +32,38 @@ pub struct Told {
     pub members: Map<String, Value>,
     /// The object as the server wrote it, without blanks around it.
     pub text: Secret<Vec<u8>>,
+    /// The JWT that it came as, where it did: not verified here.
+    pub jwt: Option<Secret>,
 }
 
-/// Reads an answer; the claims of a JWT, which nobody verifies, came from the server itself.
+/// Reads an answer: an object, or a JWT with its members for claims.
 pub fn decode(answer: &HttpResponse, redactor: &Redactor) -> Result<Told> {
     if !answer.is_success() {
         response::decode(answer, &ResponseDialect::default(), redactor)?;
     }
     let body = answer.body.expose().trim_ascii();
     if let Ok(Value::Object(members)) = serde_json::from_slice(body) {
-        return Ok(Told { members, text: Secret::new(body.to_vec()) });
+        // Some servers say no with a status that says yes.
+        response::refuse_error(&members, answer.status, redactor)?;
+        return Ok(Told { members, text: Secret::new(body.to_vec()), jwt: None });
     }
-    let claims = std::str::from_utf8(body).ok().and_then(jwt::claims);
-    let members = claims.ok_or_else(|| {
+    let jwt = std::str::from_utf8(body).ok();
+    let members = jwt.and_then(jwt::claims).ok_or_else(|| {
         Error::BadAnswer("the answer is neither a JSON object nor a JWT".to_owned())
     })?;
     let text = serde_json::to_vec(&members).map_err(|e| Error::BadAnswer(e.to_string()))?;
-    Ok(Told { members, text: Secret::new(text) })
+    Ok(Told { members, text: Secret::new(text), jwt: jwt.map(Secret::from) })
+}
+
+/// Reads an answer of RFC 7662 (section 2.2), which tells one thing above all.
+pub fn decode_introspection(answer: &HttpResponse, redactor: &Redactor) -> Result<Told> {
+    let told = decode(answer, redactor)?;
+    match told.members.get("active") {
+        Some(Value::Bool(_)) => Ok(told),
+        _ => {
+            Err(Error::BadAnswer("the answer doesn't tell whether the token is active".to_owned()))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +82,7 @@ mod tests {
         let as_it_was = decode_text(200, " {\"b\": 1,  \"a\":2}\n").unwrap();
         assert_eq!(as_it_was.text.expose(), b"{\"b\": 1,  \"a\":2}");
         assert!(matches!(decode_text(200, "[]"), Err(Error::BadAnswer(_))));
+        assert!(matches!(decode_text(200, r#"{"error":"x"}"#), Err(Error::Refused(_))));
         assert!(matches!(decode_text(401, ""), Err(Error::Refused(_))));
         assert!(matches!(decode_text(503, ""), Err(Error::Unavailable { .. })));
     }

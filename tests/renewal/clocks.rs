@@ -15,7 +15,7 @@ use super::{
 use crate::support::{Outcome, Run, Test};
 
 /// The library that shifts a program's clock; none on a machine without it.
-fn shifter() -> Option<&'static str> {
+pub(crate) fn shifter() -> Option<&'static str> {
     static LIBRARY: OnceLock<Option<String>> = OnceLock::new();
     let find = || {
         let found = Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output();

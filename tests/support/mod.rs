@@ -23,6 +23,8 @@ pub mod pass;
 pub mod raw;
 mod run;
 mod server;
+#[cfg(target_os = "linux")]
+pub mod signer;
 #[cfg(unix)]
 mod started;
 #[cfg(target_os = "linux")]

@@ -132,10 +132,21 @@ impl Args {
                     || layer.list("grants").is_some()
             }
         };
-        if has("token_url") && grant_is_whole {
-            return Ok(context.remembered(found));
+        if !has("token_url") || !grant_is_whole {
+            return context.discover(found);
         }
-        context.discover(found)
+        // An ID token that nobody can verify is better than no login.
+        let is_openid =
+            layer.list("scope").is_some_and(|scope| scope.iter().any(|scope| scope == "openid"));
+        if is_openid
+            && !has("jwks_url")
+            && let Err(error) = context.discover(found)
+        {
+            context
+                .terminal
+                .warn(&format!("the server's keys are not known: {}", error.sentence()));
+        }
+        Ok(context.remembered(found))
     }
 
     /// Where the parameters of the request stand that begins the login.

@@ -4,6 +4,7 @@ use super::set::{keep_client_secret, value};
 use super::{checked, register};
 use crate::cli::complete::{self, Typed};
 use crate::cli::context::Context;
+use crate::cli::shell::word;
 use crate::cli::{names, terminal};
 use crate::error::{Error, Result};
 use crate::profile::environment::from_text;
@@ -11,6 +12,8 @@ use crate::profile::layer::{Layer, Origin};
 use crate::profile::load::{self, Found};
 use crate::profile::schema::{PROFILE, SecretSource, Value};
 use crate::profile::{Profile, edit};
+use crate::report::Report;
+use crate::wire::redact::brief;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -123,17 +126,38 @@ impl Add {
         let token =
             token.then(|| terminal::read_secret("the token to register with")).transpose()?;
         let registered = register::register(context, &mut found, token.as_ref())?;
-        complete::write_profile(context, &found.name, text)?;
-        let mut typed = Typed::default();
-        typed.key("client_id", registered.client_id);
-        if let Some(method) = registered.auth_method {
-            typed.key("client_auth", method.to_string());
-        }
-        if let Some(secret) = registered.client_secret {
-            typed.made_secret(secret);
-        }
-        complete::save_unless_refused(context, &found, &typed, None)?;
+        register::keep(context, &found.name, text, &registered).inspect_err(|_| {
+            context.terminal.warn(&format!(
+                "the server has registered the client {} in vain: it could not be kept, and no profile \
+                 is made",
+                brief(&registered.client_id, 100)
+            ));
+        })?;
         self.made(context, &found.name)
+    }
+
+    /// The profile that is to be made.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The command that asks the same of the server once more.
+    pub(super) fn again(&self) -> String {
+        let mut words = format!("profile add {}", word(&self.name));
+        if self.register {
+            words.push_str(" --register");
+        }
+        let flags = [
+            ("--provider", &self.provider),
+            ("--base-url", &self.base_url),
+            ("--issuer", &self.issuer),
+            ("--token-url", &self.token_url),
+        ];
+        let flags = flags.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
+        for (flag, value) in flags.chain(self.set.iter().map(|pair| ("--set", pair))) {
+            words.extend([" ", flag, " ", &word(value)]);
+        }
+        words
     }
 
     fn made(&self, context: &Context, name: &str) -> Result<()> {

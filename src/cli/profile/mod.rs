@@ -93,6 +93,16 @@ impl Args {
     }
 }
 
+impl Args {
+    /// The profile that is about to be made, and the command that makes it.
+    pub(super) fn makes(&self) -> Option<(&str, String)> {
+        match &self.command {
+            Command::Add(add) => Some((add.name(), add.again())),
+            _ => None,
+        }
+    }
+}
+
 #[derive(serde::Serialize)]
 struct Listed {
     name: String,

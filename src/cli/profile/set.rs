@@ -125,7 +125,7 @@ pub(super) fn value(key: &str, words: &[String]) -> Result<Value> {
     }
 }
 
-fn store_client_secret(context: &Context, name: &str, secret: &Secret) -> Result<()> {
+pub(super) fn store_client_secret(context: &Context, name: &str, secret: &Secret) -> Result<()> {
     let bytes = Secret::new(secret.expose().clone().into_bytes());
     context.vault()?.keep_secret(&secrets::client_secret_entry(name), &bytes)
 }
