@@ -22,11 +22,11 @@ def main():
     parser = argparse.ArgumentParser(prog="benches/growth", description=__doc__.split(". ")[0])
     parser.add_argument("--rounds", type=int, default=50, help="how often each program is run")
     scene = Scene(parser.parse_args().rounds)
+    told = report.surroundings(scene.rounds)
     charts = []
     for measured in [profiles, tokens, processes, due, transfers, memory]:
         charts.append(measured(scene))
         print(charts[-1].table(), file=sys.stderr)
-    told = report.surroundings(scene.rounds)
     values = {"conditions": told, "charts": [chart.told() for chart in charts]}
     with open(os.path.join(w.HERE, "growth.json"), "w", encoding="utf-8") as file:
         json.dump(values, file, indent=1, ensure_ascii=False)
@@ -123,7 +123,7 @@ def due(scene):
         requests.append(asked)
     title = "At once, token due, the server takes 1,000 ms"
     return picture.Chart(title, "processes", "ms", sizes, {"header": took},
-                         notes={"token requests": requests})
+                         notes={"token requests": requests}, from_zero=True)
 
 
 def transfers(scene):
@@ -148,7 +148,7 @@ def memory(scene):
     """What the bodies before took of memory, at the most."""
     series = {"oauthctl curl, without curl itself": scene.transfers["peaks"]}
     title = "Peak memory of a body through a pipe"
-    return picture.Chart(title, "bytes", "KiB", scene.transfers["sizes"], series)
+    return picture.Chart(title, "bytes", "KiB", scene.transfers["sizes"], series, from_zero=True)
 
 
 if __name__ == "__main__":

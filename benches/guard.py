@@ -6,6 +6,7 @@ import tomllib
 
 import counts
 import world as w
+from measure import Failed
 
 BOUNDS = os.path.join(w.HERE, "bounds.toml")
 
@@ -15,7 +16,11 @@ def main():
         bounds = tomllib.load(file)
     world = w.World()
     server = w.Server(world)
-    seen = counts.of(world, server, counts.header_of(world, server))
+    try:
+        seen = counts.of(world, server, counts.header_of(world, server))
+    except Failed as failure:
+        print(f"error: nothing can be counted: {failure}", file=sys.stderr)
+        return 1
     everywhere = counts.crates("--all-features", "--target=all", "--edges=normal,build")
     faults = [*over(bounds["most"], seen), *astray(bounds["tree"], everywhere)]
     for fault in faults:

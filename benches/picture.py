@@ -1,11 +1,11 @@
-"""Charts with logarithmic axes, as SVG and as tables."""
+"""Charts, as SVG and as tables."""
 
 import math
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 440, 300
-LEFT, RIGHT, TOP, BOTTOM = 58, 18, 34, 66
+LEFT, RIGHT, TOP, BOTTOM = 78, 30, 34, 72
 COLOURS = 4
 
 STYLE = """
@@ -34,6 +34,8 @@ class Chart:
     series: dict
     # Further columns of the table, which are not drawn.
     notes: dict = field(default_factory=dict)
+    # What hardly grows is drawn from zero; all else in powers of ten, as the sizes are.
+    from_zero: bool = False
 
     def told(self):
         """For the machine-readable file."""
@@ -81,19 +83,20 @@ def draw(charts):
 
 def one(chart):
     """The pieces of one chart."""
-    low, high = decades(chart)
     span = math.log10(chart.sizes[-1] / chart.sizes[0])
-    x = lambda size: LEFT + math.log10(size / chart.sizes[0]) / span * (WIDTH - LEFT - RIGHT)
-    y = lambda value: HEIGHT - BOTTOM - (math.log10(value) - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
+    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+    x = lambda size: LEFT + math.log10(size / chart.sizes[0]) / span * (right - LEFT)
+    marks, share = scale(chart)
+    y = lambda value: bottom - share(value) * (bottom - TOP)
     yield f'<text class="title" x="{LEFT}" y="20">{escape(chart.title)}</text>'
-    for power in range(low, high + 1):
-        at = y(10**power)
-        yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
-        label = f"{10**power:,g} {chart.unit}"
+    for mark in marks:
+        at = y(mark)
+        yield f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}"/>'
+        label = f"{mark:,g} {chart.unit}"
         yield f'<text class="faint" x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{label}</text>'
     for size in chart.sizes:
-        yield (f'<text class="faint" x="{x(size):.1f}" y="{HEIGHT - BOTTOM + 17}"'
-               f' text-anchor="middle">{shown(size, chart.of)}</text>')
+        yield (f'<text class="faint" x="{x(size):.1f}" y="{bottom + 17}" text-anchor="middle">'
+               f'{shown(size, chart.of)}</text>')
     for number, (name, values) in enumerate(chart.series.items()):
         points = [(x(size), y(value)) for size, value in zip(chart.sizes, values)]
         line = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
@@ -105,13 +108,22 @@ def one(chart):
 
 def legend(number, name, colour):
     """Which line is whose."""
-    at, below = LEFT + number % 2 * 175, HEIGHT - 30 + number // 2 * 17
+    at, below = LEFT + number % 2 * 165, HEIGHT - 34 + number // 2 * 17
     yield f'<circle class="{colour}" cx="{at + 4}" cy="{below - 4}" r="4"/>'
     yield f'<text x="{at + 13}" y="{below}">{escape(name)}</text>'
 
 
-def decades(chart):
-    """The powers of ten that hold every value."""
+def scale(chart):
+    """What is marked on the upright axis, and how far up a value belongs, from 0 to 1."""
     values = [value for values in chart.series.values() for value in values]
+    if chart.from_zero:
+        step = 10 ** math.floor(math.log10(max(values))) / 2
+        top = math.ceil(max(values) / step) * step
+        # At most some six marks, however far up it goes.
+        every = math.ceil(top / step / 6) * step
+        marks = [every * count for count in range(int(top / every) + 1)]
+        return marks, lambda value: value / top
     low = math.floor(math.log10(min(values)))
-    return low, max(low + 1, math.ceil(math.log10(max(values))))
+    high = max(low + 1, math.ceil(math.log10(max(values))))
+    marks = [10**power for power in range(low, high + 1)]
+    return marks, lambda value: (math.log10(value) - low) / (high - low)

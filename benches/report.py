@@ -96,14 +96,16 @@ def table(rows):
 
 def surroundings(rounds):
     """On what, and when, these figures were taken."""
+    root = os.path.dirname(os.path.dirname(README))
     one_line = lambda *words: subprocess.run(
-        words, capture_output=True, text=True, check=False, cwd=os.path.dirname(README)).stdout.split("\n")[0]
+        words, capture_output=True, text=True, check=False, cwd=root).stdout.split("\n")[0]
+    changed = one_line("git", "status", "--porcelain", "src", "Cargo.toml", "Cargo.lock")
     with open("/etc/os-release", encoding="utf-8") as file:
         system = next((line.split("=")[1].strip().strip('"') for line in file
                        if line.startswith("PRETTY_NAME=")), platform.system())
     return {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "commit": one_line("git", "describe", "--always", "--dirty", "--exclude=*"),
+        "commit": one_line("git", "rev-parse", "--short", "HEAD") + (" with changes" if changed else ""),
         "system": f"{system}, Linux {platform.release().split('-')[0]}, {platform.machine()}",
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
@@ -115,10 +117,11 @@ def surroundings(rounds):
 
 def conditions(told):
     """A sentence on how the figures came about."""
+    least = f" `true` took {told['true']['median_ms']:.2f} ms." if "true" in told else ""
     return (
         f"Seen on {told['date']} at {told['commit']}: {told['system']}, {told['cores']} cores, load"
         f" {told['load']} before; {told['curl']}, {told['rustc']};"
-        f" {told['rounds']} rounds. Times are medians, with quartiles in brackets.\n\n"
+        f" {told['rounds']} rounds. Times are medians, with quartiles in brackets.{least}\n\n"
     )
 
 
