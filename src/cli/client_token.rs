@@ -46,10 +46,10 @@ impl Args {
         self.min_ttl.lay(&mut flags);
         self.param.lay(&mut flags, "request.params")?;
         let mut found = context.find(&context.profile_name()?, flags)?;
-        if found.layer.text("token_url").is_none() {
-            context.discover(&mut found)?;
-        }
         if self.dry_run {
+            if found.layer.text("token_url").is_none() {
+                context.discover(&mut found)?;
+            }
             let profile = complete::profile(context, &found)?;
             profile.require(GrantType::ClientCredentials)?;
             let request = TokenRequest::client_credentials(&profile.scope);
@@ -73,9 +73,10 @@ impl Args {
         format!("client-token --force{}", scope.collect::<String>())
     }
 
-    /// A fresh token, where the profile lacks what only a request would need.
+    /// A fresh token, where what only a request would need is missing or old.
     fn cached_without_secret(&self, context: &Context, found: &Found) -> Result<Option<TokenSet>> {
-        if complete::is_whole(found) || self.force || self.no_store {
+        let is_ready = complete::is_whole(found) && !context.is_outdated(found);
+        if is_ready || self.force || self.no_store {
             return Ok(None);
         }
         let Ok(profile) = complete::profile(context, found) else { return Ok(None) };
@@ -86,6 +87,9 @@ impl Args {
     }
 
     fn obtain(&self, context: &Context, found: &mut Found) -> Result<TokenSet> {
+        if context.is_outdated(found) {
+            context.discover(found)?;
+        }
         // As at a login: nobody is asked for anything that can't be of use.
         if !complete::is_whole(found)
             && let Ok(profile) = complete::draft(context, found)

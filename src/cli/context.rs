@@ -15,7 +15,7 @@ use crate::http::{Transport, UreqTransport};
 use crate::output::table::Layout;
 use crate::profile::Profile;
 use crate::profile::dirs::Dirs;
-use crate::profile::layer::Layer;
+use crate::profile::layer::{Layer, Origin};
 use crate::profile::load::{self, Found};
 use crate::report::Report;
 use crate::secret::Secret;
@@ -26,6 +26,9 @@ use crate::terms::StoreKind;
 use crate::token::UnixTime;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long newer metadata is waited for where there is older.
+const COURTESY: Duration = Duration::from_secs(3);
 
 /// The world of one command.
 pub(super) struct Context {
@@ -91,8 +94,21 @@ impl Context {
         discovery::remembered(&self.dirs.data, found.layer.text("issuer")?)
     }
 
+    /// Whether the token endpoint is unknown, or known only from what the issuer said long ago.
+    pub(super) fn is_outdated(&self, found: &Found) -> bool {
+        let discovered = found
+            .layer
+            .get("token_url")
+            .is_none_or(|entry| matches!(entry.origin, Origin::Discovery(_)));
+        discovered
+            && found.layer.text("issuer").is_some()
+            && self.remembered(found).is_none_or(|known| known.is_old(now()))
+    }
+
     /// What the issuer of a profile says of itself now, laid below the profile; none where it names
     /// no issuer.
+    ///
+    /// What is known already will do where no better can be had soon.
     pub(super) fn discover(&self, found: &mut Found) -> Result<Option<Known>> {
         let Some(issuer) = found.layer.text("issuer").map(str::to_owned) else { return Ok(None) };
         let remembered = self.remembered(found);
@@ -100,7 +116,11 @@ impl Context {
             return Ok(Some(known.clone()));
         }
         let profile = Profile::new(&found.name, &found.layer, &self.dirs)?;
-        let fetched = self.with_transport(&profile, |transport| {
+        let timeout = match remembered {
+            Some(_) => self.timeout.min(COURTESY),
+            None => self.timeout,
+        };
+        let fetched = self.within(timeout, &profile, |transport| {
             discovery::fetch(transport, &self.terminal, &self.dirs.data, &issuer, now())
         });
         match (fetched, remembered) {
@@ -119,13 +139,26 @@ impl Context {
         }
     }
 
-    /// The profile in use.
+    /// The profile in use, to ask its server something.
     pub(super) fn profile(&self, flags: Layer) -> Result<Profile> {
-        let mut found = self.find(&self.profile_name()?, flags)?;
-        if found.layer.text("token_url").is_none() {
+        self.profile_to_ask(&self.profile_name()?, flags)
+    }
+
+    /// The profile of this name, to ask its server something.
+    pub(super) fn profile_to_ask(&self, name: &str, flags: Layer) -> Result<Profile> {
+        let mut found = self.find(name, flags)?;
+        if self.is_outdated(&found) {
             self.discover(&mut found)?;
         }
         Profile::new(&found.name, &found.layer, &self.dirs)
+    }
+
+    /// The profile in use as far as it is known, and whether its server's metadata must be asked for
+    /// before its server is asked for a token.
+    pub(super) fn profile_as_known(&self, flags: Layer) -> Result<(Profile, bool)> {
+        let found = self.find(&self.profile_name()?, flags)?;
+        let profile = Profile::new(&found.name, &found.layer, &self.dirs)?;
+        Ok((profile, self.is_outdated(&found)))
     }
 
     /// The profile in use, with all that its issuer says of itself.
@@ -135,7 +168,7 @@ impl Context {
         Profile::new(&found.name, &found.layer, &self.dirs)
     }
 
-    /// The profile of this name.
+    /// The profile of this name, as far as it is known.
     pub(super) fn profile_named(&self, name: &str, flags: Layer) -> Result<Profile> {
         let found = self.find(name, flags)?;
         Profile::new(&found.name, &found.layer, &self.dirs)
@@ -236,7 +269,16 @@ impl Context {
         profile: &Profile,
         work: impl FnOnce(&dyn Transport) -> T,
     ) -> T {
-        let transport = UreqTransport::new(self.timeout, profile.ca_file.clone(), &self.env);
+        self.within(self.timeout, profile, work)
+    }
+
+    fn within<T>(
+        &self,
+        timeout: Duration,
+        profile: &Profile,
+        work: impl FnOnce(&dyn Transport) -> T,
+    ) -> T {
+        let transport = UreqTransport::new(timeout, profile.ca_file.clone(), &self.env);
         work(&Patient { transport: &transport, terminal: &self.terminal })
     }
 

@@ -32,7 +32,7 @@ impl Args {
         }
         let mut flags = Layer::default();
         self.identity.lay(&mut flags);
-        let profile = context.profile(flags)?;
+        let profile = self.profile(context, &context.profile_name()?, flags)?;
         let identity = profile.identity();
         let forgot = self.forget(context, &profile, |slot| slot.identity == identity)?;
         let name = &profile.name;
@@ -49,8 +49,11 @@ impl Args {
         let mut names: Vec<String> = slots.into_iter().map(|slot| slot.profile).collect();
         names.dedup();
         let forget = |name: &String| {
-            let unread = context.profile_named(name, Layer::default()).err();
-            let forgot = self.forget(context, &context.profile_or_empty(name)?, |_| true)?;
+            let (profile, unread) = match self.profile(context, name, Layer::default()) {
+                Ok(profile) => (profile, None),
+                Err(error) => (context.profile_or_empty(name)?, Some(error)),
+            };
+            let forgot = self.forget(context, &profile, |_| true)?;
             if let Some(error) = unread.filter(|_| forgot && !self.local) {
                 let error = error.sentence();
                 context.terminal.warn(&format!("nothing of {name} was revoked: {error}"));
@@ -58,6 +61,21 @@ impl Args {
             Ok(forgot)
         };
         first_error(names.iter().map(forget)).map(|_| ())
+    }
+
+    /// The profile of this name, with the server's revocation endpoint where that can be learnt.
+    fn profile(&self, context: &Context, name: &str, flags: Layer) -> Result<Profile> {
+        if self.local {
+            return context.profile_named(name, flags);
+        }
+        match context.profile_to_ask(name, flags.clone()) {
+            Err(error) if error.is_transient() => {
+                let error = error.sentence();
+                context.terminal.warn(&format!("nothing of {name} is revoked: {error}"));
+                context.profile_named(name, flags)
+            }
+            profile => profile,
+        }
     }
 
     /// Forgets the chosen slots of a profile, all of them even where one fails.

@@ -121,18 +121,14 @@ impl Args {
         {
             return Ok(None);
         }
-        let mut profile = context.profile_named(&slot.profile, Layer::default())?;
+        let mut profile = context.profile_to_ask(&slot.profile, Layer::default())?;
         if slot.identity == Identity::Client {
             // A machine's token is asked for again as it was asked for before.
             let stored = context.with_session(&profile, None, |session| session.stored(slot))?;
             let Some(stored) = stored else { return Ok(None) };
             let asked = stored.tokens.asked;
             profile.scope = asked.scope;
-            profile.request.params.retain(|(name, _)| name != "audience");
-            profile
-                .request
-                .params
-                .extend(asked.audience.map(|audience| ("audience".to_owned(), audience)));
+            profile.ask_for_audience(asked.audience.as_deref());
         }
         let obtained = self.renew(context, &profile, slot.identity)?;
         Ok(Some((profile, obtained)))

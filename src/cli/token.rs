@@ -6,6 +6,7 @@ use crate::profile::Profile;
 use crate::profile::layer::Layer;
 use crate::report::Report;
 use crate::session::{Obtained, Want, Why};
+use crate::token::MinTtl;
 
 /// Print the bare access token, renewed first when it must be
 #[derive(Debug, clap::Args)]
@@ -48,17 +49,54 @@ impl Args {
     }
 }
 
-/// The profile with these flags on top.
-pub(super) fn profile(context: &Context, identity: &As, min_ttl: &MinTtlArg) -> Result<Profile> {
+/// These flags as the top layer of a profile.
+fn layer(identity: &As, min_ttl: &MinTtlArg) -> Layer {
     let mut flags = Layer::default();
     identity.lay(&mut flags);
     min_ttl.lay(&mut flags);
-    context.profile(flags)
+    flags
+}
+
+/// The profile with these flags on top, ready for its server to be asked should its token be due.
+pub(super) fn profile(context: &Context, identity: &As, min_ttl: &MinTtlArg) -> Result<Profile> {
+    let (profile, outdated) = context.profile_as_known(layer(identity, min_ttl))?;
+    if !outdated || cached(context, &profile, profile.min_ttl())?.is_some() {
+        return Ok(profile);
+    }
+    context.profile(layer(identity, min_ttl))
 }
 
 /// The token that these flags mean, renewed first when it must be.
 pub(super) fn obtain(context: &Context, identity: &As, min_ttl: &MinTtlArg) -> Result<Obtained> {
-    let profile = profile(context, identity, min_ttl)?;
+    let (mut profile, outdated) = context.profile_as_known(layer(identity, min_ttl))?;
+    if outdated {
+        if let Some(fresh) = cached(context, &profile, profile.min_ttl())? {
+            return Ok(fresh);
+        }
+        profile = match context.profile(layer(identity, min_ttl)) {
+            Ok(profile) => profile,
+            Err(error) => return serve_on(context, &profile, error),
+        };
+    }
     let want = Want { min_ttl: profile.min_ttl(), why: Why::Life, fallback: true };
     context.with_session(&profile, None, |session| session.token(profile.identity(), want))
+}
+
+/// The token as it is cached, where it has this much life left.
+fn cached(context: &Context, profile: &Profile, min_ttl: MinTtl) -> Result<Option<Obtained>> {
+    let want = Want { min_ttl, why: Why::Life, fallback: true };
+    context.with_session(profile, None, |session| session.cached(profile.identity(), want))
+}
+
+/// A token that is due but lives, where nobody says how it could be renewed.
+fn serve_on(context: &Context, profile: &Profile, error: Error) -> Result<Obtained> {
+    if !error.is_transient() {
+        return Err(error);
+    }
+    let Some(live) = cached(context, profile, MinTtl::Explicit(0))? else { return Err(error) };
+    let why = error.sentence();
+    context
+        .terminal
+        .warn(&format!("the token could not be renewed: {why}; the present one serves on"));
+    Ok(live)
 }

@@ -249,11 +249,22 @@ impl Profile {
         })
     }
 
+    /// Asks for the audience that an earlier token was asked for, as [`Profile::asked`] tells it.
+    pub fn ask_for_audience(&mut self, audience: Option<&str>) {
+        if self.asked(Identity::Client).audience.as_deref() == audience {
+            return;
+        }
+        self.request.audience = None;
+        self.request.resource.clear();
+        self.request.params.retain(|(name, _)| !names_audience(name));
+        let values = audience.unwrap_or_default().lines();
+        let params = values.map(|value| ("audience".to_owned(), value.to_owned()));
+        self.request.params.extend(params);
+    }
+
     /// What a token that this profile asks for is bound to.
     #[must_use]
     pub fn asked(&self, identity: Identity) -> Asked {
-        // RFC 8707, and the parameter that served before it.
-        let names_audience = |name: &str| matches!(name, "audience" | "resource");
         let extra = self.request.params.iter().filter(|(name, _)| names_audience(name));
         let audience: Vec<&str> = self
             .request
@@ -272,6 +283,11 @@ impl Profile {
             scope: self.scope.clone(),
         }
     }
+}
+
+/// RFC 8707's parameter, and the one that served before it.
+fn names_audience(name: &str) -> bool {
+    matches!(name, "audience" | "resource")
 }
 
 /// A URL that the schema has checked already; what it can't check is whether two layers fit together.

@@ -49,14 +49,19 @@ pub struct ServerMetadata {
     pub code_challenge_methods: Option<Vec<String>>,
     /// The scopes that it knows, where it tells them.
     pub scopes: Option<Vec<String>>,
-    /// The grants that it offers, where it tells them.
-    pub grant_types: Option<Vec<String>>,
-    /// The algorithms by which it signs ID tokens.
-    pub id_token_signing_algs: Option<Vec<String>>,
     /// Whether every answer names the issuer (RFC 9207).
     pub iss_in_answers: bool,
     /// Whether it takes pushed requests alone (RFC 9126).
     pub requires_pushed_requests: bool,
+}
+
+impl ServerMetadata {
+    /// Whether it leaves open that a verifier is checked against its S256 challenge (RFC 7636).
+    #[must_use]
+    pub fn may_check_pkce(&self) -> bool {
+        let methods = self.code_challenge_methods.as_ref();
+        methods.is_none_or(|methods| methods.iter().any(|method| method == "S256"))
+    }
 }
 
 /// The registered names of endpoints, and the keys of a profile that they fill.
@@ -98,8 +103,6 @@ pub fn decode(bytes: &[u8], issuer: &str) -> Result<ServerMetadata> {
         token_endpoint_auth_methods: texts(&members, "token_endpoint_auth_methods_supported"),
         code_challenge_methods: texts(&members, "code_challenge_methods_supported"),
         scopes: texts(&members, "scopes_supported"),
-        grant_types: texts(&members, "grant_types_supported"),
-        id_token_signing_algs: texts(&members, "id_token_signing_alg_values_supported"),
         iss_in_answers: flag("authorization_response_iss_parameter_supported"),
         requires_pushed_requests: flag("require_pushed_authorization_requests"),
     })

@@ -71,3 +71,131 @@ fn a_fresh_token_needs_no_server() {
     header().run().success();
     assert_eq!(world.server.requests().len(), before);
 }
+
+/// What is remembered of the server was fetched long ago.
+fn age(world: &World) {
+    let directory = world.test.data().join("metadata");
+    for file in std::fs::read_dir(directory).unwrap().flatten() {
+        let mut known: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();
+        known["fetched_at"] = json!(1000);
+        std::fs::write(file.path(), known.to_string()).unwrap();
+    }
+}
+
+#[test]
+fn old_metadata_is_asked_for_again_before_the_server_is_asked_for_a_token_and_no_sooner() {
+    let world = World::with(MACHINE);
+    let run = |words: &str| {
+        let command = world.test.words(words).env("S", "s3cret-of-client").prints_secrets();
+        command.run().success()
+    };
+    run("header");
+    age(&world);
+    world.says(|script| script.metadata = json!({"token_endpoint": "BASE/moved"}));
+    world.says(|script| {
+        let moved = json!({"access_token": "acce55-token", "expires_in": 7200});
+        script.other.push(("/moved", 200, moved));
+    });
+    for served in ["header", "token", "client-token", "exec -- true"] {
+        run(served);
+    }
+    assert_eq!(fetches(&world), 1);
+    run("header --min-ttl 2h");
+    assert_eq!((fetches(&world), world.requests("/moved").len()), (2, 1));
+    for asking in ["refresh", "refresh --all", "client-token --force", "token --min-ttl 3h"] {
+        age(&world);
+        let before = fetches(&world);
+        run(asking);
+        assert_eq!(fetches(&world), before + 1, "{asking}");
+    }
+}
+
+#[test]
+fn old_metadata_serves_where_there_is_no_newer() {
+    let world = World::with(MACHINE);
+    let run = |words: &str| {
+        let command = world.test.words(words).env("S", "s3cret-of-client").prints_secrets();
+        command.run().success()
+    };
+    run("header");
+    age(&world);
+    world.says(|script| script.metadata = json!({"issuer": "https://evil.example"}));
+    let renewed = run("refresh");
+    renewed.stderr_has("is not up to date").stderr_has("evil.example");
+    assert_eq!(world.requests("/token").len(), 2);
+}
+
+#[test]
+fn a_token_that_lives_is_served_where_nothing_is_known_of_its_server_any_more() {
+    let world = World::with(MACHINE);
+    let header = |words: &str| {
+        world.test.words(words).env("S", "s3cret-of-client").prints_secrets().run()
+    };
+    header("header").success();
+    std::fs::remove_dir_all(world.test.data().join("metadata")).unwrap();
+    world.says(|script| script.metadata = json!({"issuer": "https://evil.example"}));
+    header("header").success();
+    assert_eq!(fetches(&world), 1);
+    let served = header("header --min-ttl 2h").success();
+    served.stderr_has("evil.example").stderr_has("serves on");
+    header("refresh").fails_with(6);
+}
+
+#[test]
+fn logging_out_needs_no_metadata_and_with_local_asks_for_none() {
+    let world = World::with(MACHINE);
+    let run = |words: &str| {
+        world.test.words(words).env("S", "s3cret-of-client").prints_secrets().run().success()
+    };
+    for (words, fetched) in
+        [("logout --local", 1), ("logout --local --all", 1), ("logout", 5), ("logout --all", 5)]
+    {
+        world.says(|script| script.metadata = json!({}));
+        run("client-token");
+        std::fs::remove_dir_all(world.test.data().join("metadata")).unwrap();
+        world.says(|script| script.metadata = json!({"issuer": "https://evil.example"}));
+        let before = fetches(&world);
+        let out = run(words);
+        if fetched > 1 {
+            out.stderr_has("revoked").stderr_has("evil.example");
+        }
+        assert!((fetches(&world) > before) == (fetched > 1), "{words}");
+        world.test.words("show").run().success().stdout_has("none");
+    }
+}
+
+#[test]
+fn all_are_renewed_for_the_audience_that_they_have() {
+    let world = World::with(&format!(
+        "{MACHINE}audience = \"https://a.example\"\nresource = [\"https://r1.example\", \"https://r2.example\"]\n"
+    ));
+    let run = |words: &str| {
+        world.test.words(words).env("S", "s3cret-of-client").prints_secrets().run().success()
+    };
+    run("client-token");
+    run("refresh --all");
+    let requests = world.requests("/token");
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[0], requests[1]);
+    assert_eq!(param(&requests[1], "audience"), "https://a.example");
+    run("client-token --param audience=https://b.example");
+    run("refresh --all");
+    let audiences: Vec<_> = world.requests("/token")[3..]
+        .iter()
+        .map(|request| param(request, "audience").to_owned())
+        .collect();
+    assert!(audiences.contains(&"https://b.example".to_owned()), "{audiences:?}");
+    assert!(audiences.contains(&"https://a.example".to_owned()), "{audiences:?}");
+}
+
+#[test]
+fn a_refused_scope_is_answered_with_those_that_the_server_lists() {
+    let world = World::new();
+    world.says(|script| {
+        script.metadata = json!({"scopes_supported": ["openid", "re\u{1b}ad"]});
+        script.other.push(("/device", 400, json!({"error": "invalid_scope"})));
+    });
+    let login = world.test.words("login --grant device_code --scope wrong").run();
+    login.fails_with(5).stderr_has("lists these scopes: openid re");
+}

@@ -1,7 +1,7 @@
 //! A login in a browser (RFC 8252): the authorization code grant with PKCE.
 
 use std::io::{IsTerminal, stdin};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
 use url::Url;
@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::grant::browser;
 use crate::grant::loopback::Redirect;
 use crate::profile::Profile;
+use crate::report::Report;
 use crate::secret::Secret;
 use crate::session::{Login, Session};
 use crate::store::random;
@@ -35,7 +36,12 @@ impl Person<'_> {
             issuer: metadata.map(|metadata| metadata.issuer.as_str()).or(profile.issuer.as_deref()),
             requires_iss: metadata.is_some_and(|metadata| metadata.iss_in_answers),
         };
-        let mut pasted = Pasted::new(self.invite(&redirect, &url)?);
+        if metadata.is_some_and(|metadata| !metadata.may_check_pkce()) {
+            self.context
+                .terminal
+                .warn("the server doesn't say that it checks S256: a code that is stolen on its way could be used");
+        }
+        let mut pasted = Pasted::new(self.invite(&redirect, &url)?, self.args.paste);
         let until = Instant::now() + PATIENCE;
         let answer = redirect.wait(&expected, until, &mut || {
             if is_interrupted() {
@@ -115,18 +121,36 @@ fn url(session: &Session<'_>, request: &AuthorizationRequest) -> Result<Url> {
 }
 
 /// What a person pastes, line by line, until one of them is an answer.
-struct Pasted(Option<Receiver<Result<String>>>);
+struct Pasted {
+    lines: Option<Receiver<Result<String>>>,
+    /// Whether the answer comes in no other way.
+    alone: bool,
+}
+
+/// No terminal takes a longer line, in bytes.
+const LONGEST_LINE: usize = 4095;
 
 impl Pasted {
-    fn new(pastes: bool) -> Self {
-        Self(pastes.then(terminal::lines))
+    fn new(pastes: bool, alone: bool) -> Self {
+        Self { lines: pastes.then(terminal::lines), alone }
     }
 
     fn look(&mut self, expected: &Expected<'_>) -> Result<Option<Callback>> {
-        let Some(Ok(line)) = self.0.as_ref().map(Receiver::try_recv) else { return Ok(None) };
-        let line = line?;
+        let Some(lines) = &self.lines else { return Ok(None) };
+        let line = match lines.try_recv() {
+            Ok(line) => line?,
+            Err(TryRecvError::Disconnected) if self.alone => {
+                return Err(Error::Usage("stdin ended, and no URL was pasted".to_owned()));
+            }
+            Err(_) => return Ok(None),
+        };
         if line.trim().is_empty() {
             return Ok(None);
+        }
+        if stdin().is_terminal() && line.len() >= LONGEST_LINE {
+            return Err(Error::Usage(
+                "that is longer than a terminal takes: put the URL into a file, and name it with: oauthctl login --paste <FILE".to_owned(),
+            ));
         }
         match expected.pasted(&line) {
             Err(error) if stdin().is_terminal() => {

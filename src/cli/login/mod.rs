@@ -13,9 +13,11 @@ use crate::profile::Profile;
 use crate::profile::layer::{Layer, Origin};
 use crate::profile::load::Found;
 use crate::profile::schema::Value;
+use crate::report::Report;
 use crate::secret::Secret;
 use crate::session::{Ask, Login, Obtained, Session};
 use crate::terms::{GrantType, StoreKind};
+use crate::wire::redact::brief;
 use crate::wire::request::TokenRequest;
 
 mod browser;
@@ -104,6 +106,9 @@ impl Args {
             });
         }
         complete::save_unless_refused(context, &found, &typed, result.as_ref().err())?;
+        if let (Err(error), Some(known)) = (&result, &known) {
+            tell_scopes(context, error, known);
+        }
         let obtained = result?;
         summary(context, &profile, &obtained);
         if self.json {
@@ -254,6 +259,16 @@ impl Person<'_> {
             nonce: None,
             refresh_token: None,
         })
+    }
+}
+
+/// Where a scope was refused: those that the server lists.
+fn tell_scopes(context: &Context, error: &Error, known: &Known) {
+    let Error::Refused(refusal) = error else { return };
+    let Some(scopes) = &known.metadata.scopes else { return };
+    if refusal.error.as_deref() == Some("invalid_scope") {
+        let scopes = brief(&scopes.join(" "), 1000);
+        context.terminal.warn(&format!("{} lists these scopes: {scopes}", known.metadata.issuer));
     }
 }
 
