@@ -84,10 +84,6 @@ def cells(row):
     return [row.job, row.against, row.theirs, row.ours, seen, row.must, row.aim, verdict(row)]
 
 
-def line(row):
-    return " | ".join(cells(row))
-
-
 def table(rows):
     """In Markdown."""
     lines = [HEAD, ["---"] * len(HEAD), *map(cells, rows)]
