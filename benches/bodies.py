@@ -12,11 +12,9 @@ def in_turns(stage, commands, length, rounds):
     """The times of the two programs, and the first one's own peak memory in KiB, early and late."""
     samples = [Sample(), Sample()]
     early, late = [], []
-    for turn in range(-1, rounds):
+    for turn in range(rounds):
         for which in (turn % 2, 1 - turn % 2):
             took, peaks = drained(stage, commands[which], length)
-            if turn < 0:
-                continue
             samples[which].times.append(took)
             if which == 0:
                 early.append(peaks[0])

@@ -22,7 +22,8 @@ def at_once(scene, processes, delay):
     """Has so many find their token due: the seconds until the last is done, the token requests that came
     meanwhile, and how many different headers were printed."""
     server = w.SlowServer(delay)
-    user = scene.world.user(f"at-once-{processes}")
+    # A new user for each server.
+    user = scene.world.user(f"of-port-{server.port}")
     user.set_up("file")
     user.profile("main", server.url)
     user.log_in("main")

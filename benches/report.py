@@ -113,11 +113,13 @@ def surroundings(rounds):
 
 def conditions(told):
     """A sentence on how the figures came about."""
-    least = f" `true` took {told['true']['median_ms']:.2f} ms." if "true" in told else ""
+    least = ""
+    if "true" in told:
+        least = f", with quartiles in brackets; `true` took {told['true']['median_ms']:.2f} ms"
     return (
         f"Seen on {told['date']} at {told['commit']}: {told['system']}, {told['cores']} cores, load"
         f" {told['load']} before; {told['curl']}, {told['rustc']};"
-        f" {told['rounds']} rounds. Times are medians, with quartiles in brackets.{least}\n\n"
+        f" {told['rounds']} rounds. Times are medians{least}.\n\n"
     )
 
 

@@ -294,4 +294,5 @@ class SlowServer:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/token"
+        self.port = self.server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/token"
