@@ -57,7 +57,7 @@ def number(value, unit=""):
         return f"{value:,.0f}"
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+    return f"{value:.3f}" if value < 0.2 else f"{value:.2f}"
 
 
 def spread(sample):
