@@ -19,6 +19,7 @@ mod exit_codes;
 mod fault_table;
 mod formats;
 mod grants;
+mod guard;
 mod header;
 mod identity;
 #[cfg(target_os = "linux")]
