@@ -35,6 +35,8 @@ pub mod report;
 pub mod secret;
 #[cfg(unix)]
 mod signals;
+#[cfg(target_os = "linux")]
+mod start;
 
 pub mod durable;
 mod program;

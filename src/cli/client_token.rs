@@ -40,6 +40,11 @@ pub(super) struct Args {
 }
 
 impl Args {
+    /// With no other flag than this one.
+    pub(super) fn with(no_store: bool) -> Self {
+        Self { no_store, ..Self::default() }
+    }
+
     pub(super) fn run(&self, context: &Context) -> anyhow::Result<()> {
         let mut flags = Layer::default();
         self.scope.lay(&mut flags)?;

@@ -3,7 +3,6 @@
 #![allow(clippy::doc_markdown, reason = "clap shows these comments to people as they are")]
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -131,6 +130,15 @@ impl Command {
 
     fn run(&self, context: &Context) -> anyhow::Result<u8> {
         match self {
+            Self::Header(args) => args.run(context).map(|()| 0),
+            other => other.run_other(context),
+        }
+    }
+
+    /// Apart, so that the commonest command has no more on its stack than it needs.
+    #[inline(never)]
+    fn run_other(&self, context: &Context) -> anyhow::Result<u8> {
+        match self {
             Self::Login(args) => args.run(context),
             Self::ClientToken(args) => args.run(context),
             Self::Refresh(args) => return args.run(context),
@@ -161,21 +169,29 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Runs the program.
+/// Runs the program where nothing was made ready for it.
+#[cfg(target_os = "linux")]
 #[must_use]
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub fn start(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    match crate::start::prepare() {
+        Ok(()) => run(arguments),
+        // There is nobody to be told.
+        Err(_) => 1,
+    }
+}
+
+/// Runs the program; its exit code.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let env = Env::process();
     if env.os("COMPLETE").is_some() {
         clap_complete::CompleteEnv::with_factory(command).complete();
     }
     no_core_dumps();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let cli = match quick::parse(&arguments) {
-        Some(cli) => cli,
-        None => match Cli::try_parse_from(arguments) {
-            Ok(cli) => cli,
-            Err(error) => return usage(&error),
-        },
+    let cli = match quick::parse(&arguments).map_or_else(|| parse(arguments), Ok) {
+        Ok(cli) => cli,
+        Err(code) => return code,
     };
     let wraps = cli.command.wraps();
     // What goes wrong with a profile that is made is nothing of the one in use.
@@ -196,27 +212,33 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Err(error) => (Err(error.into()), plain, profile),
         };
     match result {
-        Ok(status) => ExitCode::from(status),
+        Ok(status) => status,
         Err(error) => {
             failure::tell(&terminal, &error, profile.as_deref(), &cli.command.again());
             let code = failure::code(&error);
-            ExitCode::from(if wraps && code != failure::USAGE { failure::WRAPPER } else { code })
+            if wraps && code != failure::USAGE { failure::WRAPPER } else { code }
         }
     }
 }
 
+/// What a command line means; what is to be told of it instead is told.
+#[inline(never)]
+fn parse(arguments: Vec<OsString>) -> Result<Cli, u8> {
+    Cli::try_parse_from(arguments).map_err(|error| usage(&error))
+}
+
 /// Help and version go to stdout; what was typed wrongly is told on stderr.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(error: &clap::Error) -> u8 {
     if error.use_stderr() {
         let _ = error.print();
-        return ExitCode::from(failure::USAGE);
+        return failure::USAGE;
     }
     match context::print(error.render().to_string().as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(unwritten) => {
             let unwritten = unwritten.into();
             failure::tell(&Terminal::new(false, 0, false), &unwritten, None, "refresh");
-            ExitCode::from(failure::code(&unwritten))
+            failure::code(&unwritten)
         }
     }
 }

@@ -13,6 +13,7 @@ pub(super) fn parse(arguments: &[OsString]) -> Option<Cli> {
     let mut words = arguments.iter().skip(1);
     let mut global = Global::default();
     let mut name = None;
+    let mut no_store = false;
     let mut operands = Vec::new();
     while let Some(word) = words.next() {
         match word.to_str()? {
@@ -20,6 +21,7 @@ pub(super) fn parse(arguments: &[OsString]) -> Option<Cli> {
                 let profile = words.next()?.to_str().filter(|text| !text.starts_with('-'))?;
                 global.profile = Some(profile.to_owned());
             }
+            "--no-store" if name == Some("client-token") => no_store = true,
             "--" if name == Some("curl") => operands.extend(words.by_ref().cloned()),
             word if name.is_none() => name = Some(word),
             _ => return None,
@@ -28,7 +30,7 @@ pub(super) fn parse(arguments: &[OsString]) -> Option<Cli> {
     let command = match (name?, operands.is_empty()) {
         ("header", true) => Command::Header(header::Args::default()),
         ("token", true) => Command::Token(token::Args::default()),
-        ("client-token", true) => Command::ClientToken(client_token::Args::default()),
+        ("client-token", true) => Command::ClientToken(client_token::Args::with(no_store)),
         ("curl", false) => Command::Curl(curl::Args::of(operands)),
         _ => return None,
     };
@@ -42,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    const WORDS: [&str; 18] = [
+    const WORDS: [&str; 19] = [
         "header",
         "token",
         "client-token",
@@ -61,6 +63,7 @@ mod tests {
         "-",
         "-q",
         "-ph",
+        "--no-store",
     ];
 
     proptest! {
@@ -89,11 +92,21 @@ mod tests {
             "header --profile work",
             "token",
             "client-token -p work",
+            "client-token --no-store",
             "curl -p work -- -sS https://a.example/ -p x --",
         ] {
             assert!(is_quick(line), "{line}");
         }
-        for line in ["", "header -h", "header header", "show", "-p header", "curl --", "token --"] {
+        for line in [
+            "",
+            "header -h",
+            "header --no-store",
+            "header header",
+            "show",
+            "-p header",
+            "curl --",
+            "token --",
+        ] {
             assert!(!is_quick(line), "{line}");
         }
     }

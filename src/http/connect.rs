@@ -1,7 +1,7 @@
 //! How a connection is made, and how far it came.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -171,30 +171,29 @@ impl Resolver for Lookup {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
-        let addresses = match loopback(uri) {
-            Some(both) => {
-                let mut addresses = self.empty();
-                for address in both {
-                    addresses.push(address);
-                }
-                addresses
-            }
-            None => self.system.resolve(uri, config, self.deadline.within(timeout))?,
-        };
+        let mut addresses = self.empty();
+        for address in known(uri) {
+            addresses.push(address);
+        }
+        if addresses.is_empty() {
+            addresses = self.system.resolve(uri, config, self.deadline.within(timeout))?;
+        }
         self.progress.reach(Phase::Connect);
         Ok(addresses)
     }
 }
 
-/// Both addresses of `localhost`, where that is the host.
-fn loopback(uri: &Uri) -> Option<[SocketAddr; 2]> {
-    let host = uri.host()?;
-    if !host.strip_suffix('.').unwrap_or(host).eq_ignore_ascii_case("localhost") {
-        return None;
-    }
+/// The addresses of a host that needs no lookup, for which a thread would be started: one that is an
+/// address itself, or `localhost`, which has both.
+fn known(uri: &Uri) -> Vec<SocketAddr> {
+    let host = uri.host().unwrap_or_default();
     let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
     let port = uri.port_u16().unwrap_or(usual);
-    Some([(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()])
+    if host.strip_suffix('.').unwrap_or(host).eq_ignore_ascii_case("localhost") {
+        return vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+    }
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.into_iter().map(|address| (address, port).into()).collect()
 }
 
 /// Notes that there is a connection to the server.
@@ -285,16 +284,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn localhost_is_both_loopback_addresses_and_nothing_else_is() {
-        let at =
-            |uri: &str| loopback(&uri.parse().unwrap()).map(|both| both.map(|a| a.to_string()));
-        let both = |port| Some([format!("127.0.0.1:{port}"), format!("[::1]:{port}")]);
-        assert_eq!(at("http://localhost:8080/t"), both(8080));
-        assert_eq!(at("https://LOCALHOST./t"), both(443));
-        assert_eq!(at("http://localhost/t"), both(80));
-        for other in ["https://localhost.example/t", "https://a.localhost/t", "http://127.0.0.1/t"]
-        {
-            assert_eq!(at(other), None);
+    fn an_address_and_localhost_need_no_lookup_and_nothing_else_does() {
+        let at = |uri: &str| {
+            let addresses = known(&uri.parse().unwrap());
+            addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(at("http://localhost:8080/t"), "127.0.0.1:8080 [::1]:8080");
+        assert_eq!(at("https://LOCALHOST./t"), "127.0.0.1:443 [::1]:443");
+        assert_eq!(at("http://localhost/t"), "127.0.0.1:80 [::1]:80");
+        assert_eq!(at("http://127.0.0.1/t"), "127.0.0.1:80");
+        assert_eq!(at("https://[2001:db8::1]/t"), "[2001:db8::1]:443");
+        for other in ["https://localhost.example/t", "https://a.localhost/t", "https://127.1/t"] {
+            assert_eq!(at(other), "");
         }
     }
 }

@@ -111,6 +111,7 @@ impl Profile {
         let text = |key| layer.text(key).map(str::to_owned);
         let base_url = absolute_url(layer, "base_url")?;
         let endpoint = |key| endpoint(layer, key, base_url.as_ref());
+        let request = request_dialect(layer);
         Ok(Self {
             name: name.to_owned(),
             provider: text("provider"),
@@ -145,9 +146,9 @@ impl Profile {
             min_ttl: layer.text("min_ttl").and_then(duration::parse),
             ca_file: layer.text("ca_file").map(|path| locate(path, dirs)),
             redirect_uris: redirect_uris(layer),
-            authorization: authorization_dialect(layer),
+            authorization: authorization_dialect(layer, &request),
             device_params: layer.table("device.params"),
-            request: request_dialect(layer),
+            request,
             response: response_dialect(layer),
             base_url,
         })
@@ -346,17 +347,16 @@ fn redirect_uris(layer: &Layer) -> Vec<String> {
     uris.unwrap_or_else(|| vec![REDIRECT_URI.to_owned()])
 }
 
-fn authorization_dialect(layer: &Layer) -> AuthorizationDialect {
+fn authorization_dialect(layer: &Layer, request: &RequestDialect) -> AuthorizationDialect {
     let text = |key| layer.text(key).map(str::to_owned);
-    let request = request_dialect(layer);
     AuthorizationDialect {
-        scope_separator: request.scope_separator,
+        scope_separator: request.scope_separator.clone(),
         prompt: text("authorization.prompt"),
         login_hint: text("authorization.login_hint"),
         max_age: layer.number("authorization.max_age"),
         acr_values: text("authorization.acr_values"),
-        audience: request.audience,
-        resource: request.resource,
+        audience: request.audience.clone(),
+        resource: request.resource.clone(),
         pushed: layer.flag("authorization.pushed"),
         params: layer.table("authorization.params"),
     }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -169,9 +170,23 @@ fn no_browser_is_opened_where_none_is_wanted_and_the_url_is_printed_all_the_same
     assert!(world.test.opened().is_empty());
 }
 
+/// A port that is free, and that nobody is given who asks for any: those are above 32767.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 10_000).unwrap() + 10_000;
+    std::iter::from_fn(|| Some(start + NEXT.fetch_add(1, Ordering::Relaxed)))
+        .find(|&port| {
+            ["127.0.0.1", "::1"].iter().all(|host| match TcpListener::bind((*host, port)) {
+                Err(error) => error.kind() == std::io::ErrorKind::AddrNotAvailable,
+                Ok(_) => true,
+            })
+        })
+        .unwrap()
+}
+
 #[test]
 fn the_redirect_uri_is_what_the_profile_says() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = free_port();
     for (uri, expected) in [
         ("http://127.0.0.1/some/path".to_owned(), "http://127.0.0.1:PORT/some/path".to_owned()),
         ("http://localhost/callback".to_owned(), "http://localhost:PORT/callback".to_owned()),
@@ -206,7 +221,7 @@ fn nobody_else_can_listen_where_the_browser_goes() {
 #[test]
 fn of_several_redirect_uris_the_first_whose_port_is_free_is_used() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = free_port();
     let taken_port = taken.local_addr().unwrap().port();
     let uris = |second: u16| {
         format!(

@@ -81,7 +81,7 @@ fn a_server_that_is_known_already_can_make_a_client_too() {
         world.test.words(&add).run()
     };
     let refused = add("a").fails_with(3);
-    refused.stderr_has("hint: oauthctl profile add NAME --register --set registration_url=URL");
+    refused.stderr_has("oauthctl profile add a --register --set registration_url=URL");
     std::fs::remove_dir_all(world.test.data().join("metadata")).unwrap();
     world.says(|script| {
         script.metadata = json!({"registration_endpoint": "BASE/register"});
