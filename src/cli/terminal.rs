@@ -115,8 +115,24 @@ pub(super) fn picture(picture: &str) {
 }
 
 /// A line that the next one takes the place of; an empty one takes it away.
+///
+/// What is wider than the terminal is cut: of two lines only the second could be taken away.
 pub(super) fn status(message: &str) {
-    let _ = write!(io::stderr(), "\r\x1b[K{}", escape(message));
+    let room = columns().map_or(usize::MAX, |columns| columns.saturating_sub(1));
+    let message: String = escape(message).chars().take(room).collect();
+    let _ = write!(io::stderr(), "\r\x1b[K{message}");
+}
+
+/// The columns of the terminal on stderr.
+#[cfg(unix)]
+pub(super) fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
+}
+
+#[cfg(not(unix))]
+pub(super) fn columns() -> Option<usize> {
+    None
 }
 
 /// Whether stdin is a terminal; nothing is made ready for reading it.

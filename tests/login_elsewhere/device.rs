@@ -103,6 +103,21 @@ fn a_terminal_shows_a_picture_of_the_url_and_the_time_that_is_left() {
 }
 
 #[test]
+fn a_narrow_terminal_is_not_flooded() {
+    let world = world(vec![(200, tokens())]);
+    world.says(|script| script.other[0].2["interval"] = json!(2));
+    let login = world.test.words("login").terminal(36).ends().success();
+    let lines: Vec<_> = login.stdout.split("\r\u{1b}[K").collect();
+    assert!(lines.len() > 2 && lines.len() < 8, "{lines:?}");
+    let waiting = lines.iter().filter(|line| line.starts_with("waiting"));
+    assert!(
+        waiting.clone().count() > 0 && waiting.clone().all(|line| line.len() < 36),
+        "{lines:?}"
+    );
+    assert!(!login.stdout.contains('\u{2580}'), "{}", login.stdout);
+}
+
+#[test]
 fn dry_run_shows_both_requests_and_sends_none() {
     let world = world(vec![]);
     let shown = world.test.words("login --dry-run").run().success();

@@ -32,7 +32,7 @@ impl Person<'_> {
         let redactor = redactor([], &profile.request, &credentials);
         let answer = session.exchange.call(&request, "device authorization", &redactor)?;
         let authorization = device::decode(&answer, &redactor)?;
-        show(&authorization);
+        show(&authorization, self.context);
         // Without a person at the terminal nobody is waited for longer than at a browser.
         let life = authorization.expires_in;
         let life = if self.context.may_ask() { life } else { life.min(PATIENCE) };
@@ -74,12 +74,13 @@ impl Waiting {
             return Err(self.unfinished("nobody has confirmed the code before it ended"));
         }
         let shows = stderr().is_terminal() && !context.global.quiet;
+        let mut shown = None;
         while Instant::now() < next {
             if is_interrupted() {
                 return Err(self.unfinished("the login was interrupted"));
             }
-            if shows {
-                let left = self.until.saturating_duration_since(Instant::now()).as_secs();
+            let left = self.until.saturating_duration_since(Instant::now()).as_secs();
+            if shows && shown.replace(left) != Some(left) {
                 terminal::status(&format!(
                     "waiting for you to confirm the code, {}:{:02} left",
                     left / 60,
@@ -111,7 +112,7 @@ fn request(profile: &Profile, credentials: &ClientCredentials) -> Result<HttpReq
 }
 
 /// Shows the code, large and clear, and where it goes; where there is one, a QR code of both.
-fn show(authorization: &DeviceAuthorization) {
+fn show(authorization: &DeviceAuthorization, context: &Context) {
     terminal::tell(&format!(
         "Open this page on any device:\n\n  {}\n",
         authorization.verification_uri
@@ -119,17 +120,23 @@ fn show(authorization: &DeviceAuthorization) {
     terminal::tell(&format!("and enter this code:\n\n  {}\n", authorization.user_code));
     let Some(complete) = &authorization.verification_uri_complete else { return };
     terminal::tell(&format!("or open it with the code in it:\n\n  {complete}\n"));
-    if let Some(picture) = stderr().is_terminal().then(|| qr(complete.as_str())).flatten() {
+    let draws = stderr().is_terminal() && context.env.os("TERM").is_none_or(|term| term != "dumb");
+    if let Some(picture) = draws.then(|| qr(complete.as_str())).flatten() {
         terminal::picture(&picture);
     }
 }
 
-/// A QR code in half blocks, two of its rows in a line; none where it would be too large to scan.
+/// The modules that stay light on each side of a QR code.
+const QUIET: usize = 4;
+
+/// A QR code in half blocks, two of its rows in a line; none where it would be too large to scan, or
+/// wider than the terminal.
 fn qr(text: &str) -> Option<String> {
     use qrcode::render::unicode::Dense1x2;
     use qrcode::{EcLevel, QrCode};
     let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
-    let fits = code.width() <= 60;
+    let room = terminal::columns().unwrap_or(80);
+    let fits = code.width() <= 60 && code.width() + 2 * QUIET <= room;
     fits.then(|| {
         code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build()
     })
