@@ -1,9 +1,10 @@
 //! `doctor`: what is wrong, and what to do about it.
 
 use oauthctl::sandbox::Provider;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::support::Test;
+use super::support::raw::{RawServer, answer, host};
 
 /// The findings of a check, as `status: message`.
 fn findings(test: &Test, words: &str, check: &str) -> Vec<String> {
@@ -121,6 +122,30 @@ fn a_server_that_can_not_be_reached_is_found() {
         Test::new().profile("x", "token_url = \"http://127.0.0.1:1/token\"\nclient_id = \"a\"\n");
     assert_one(&findings(&test, "-p x", "reach"), "error: 127.0.0.1:1 refused", "");
     assert!(findings(&test, "-p x", "clock").is_empty());
+}
+
+#[test]
+fn an_issuer_is_asked_for_the_endpoints_though_nobody_has_logged_in() {
+    let server = RawServer::start(|request| {
+        let base = format!("http://{}", host(request));
+        let of = |path: &str| format!("{base}{path}");
+        let body = json!({"issuer": of(""), "token_endpoint": of("/t"), "jwks_uri": of("/k")});
+        answer(200, "application/json", &body.to_string())
+    });
+    let profile = |issuer: &str| format!("issuer = \"{issuer}\"\nclient_id = \"us\"\n");
+    let test = Test::new()
+        .profile("x", &profile(&server.url("")))
+        .profile("other", &profile(&server.url("/other")))
+        .profile("away", &profile("http://127.0.0.1:1"));
+    assert_one(&findings(&test, "-p x", "discovery"), "ok: ", "tells token_url, jwks_url");
+    assert_one(&findings(&test, "-p x", "reach"), "ok: ", "");
+    for (name, part) in [("other", "not of the issuer"), ("away", "127.0.0.1:1 refused")] {
+        let words = format!("-p {name}");
+        assert_one(&findings(&test, &words, "discovery"), "error: ", part);
+        for check in ["profile", "reach"] {
+            assert!(findings(&test, &words, check).is_empty(), "{name}: {check}");
+        }
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::profile::Profile;
 use crate::profile::dirs::Dirs;
 use crate::profile::layer::{Layer, Origin};
 use crate::profile::load::{self, Found};
+use crate::profile::placeholder;
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::session::Session;
@@ -83,15 +84,20 @@ impl Context {
             found.layer.set("min_ttl", settled.value.clone(), settled.origin.clone());
         }
         found.layer.overlay(flags);
-        if let Some(known) = self.remembered(&found) {
-            lay_below(&known, &mut found);
-        }
+        self.recall(&mut found);
         Ok(found)
+    }
+
+    /// Lays below a profile what is remembered of its issuer.
+    pub(super) fn recall(&self, found: &mut Found) {
+        if let Some(known) = self.remembered(found) {
+            lay_below(&known, found);
+        }
     }
 
     /// What is remembered of the issuer of a profile, however old.
     pub(super) fn remembered(&self, found: &Found) -> Option<Known> {
-        discovery::remembered(&self.dirs.data, found.layer.text("issuer")?)
+        discovery::remembered(&self.dirs.data, &placeholder::issuer(&found.layer)?)
     }
 
     /// Whether the token endpoint is unknown, or known only from what the issuer said long ago.
@@ -110,21 +116,19 @@ impl Context {
     ///
     /// What is known already will do where no better can be had soon.
     pub(super) fn discover(&self, found: &mut Found) -> Result<Option<Known>> {
-        let Some(issuer) = found.layer.text("issuer").map(str::to_owned) else { return Ok(None) };
+        let Some(issuer) = placeholder::issuer(&found.layer) else { return Ok(None) };
+        let issuer = issuer.into_owned();
         let remembered = self.remembered(found);
         if let Some(known) = remembered.as_ref().filter(|known| !known.is_old(now())) {
             // A profile that is about to be made has nothing below it yet.
             relay_below(known, found);
             return Ok(Some(known.clone()));
         }
-        let profile = Profile::new(&found.name, &found.layer, &self.dirs)?;
         let timeout = match remembered {
             Some(_) => self.timeout.min(COURTESY),
             None => self.timeout,
         };
-        let fetched = self.within(timeout, &profile, |transport| {
-            discovery::fetch(transport, &self.terminal, &self.dirs.data, &issuer, now())
-        });
+        let fetched = self.fetch(found, &issuer, timeout);
         match (fetched, remembered) {
             (Ok(known), _) => {
                 relay_below(&known, found);
@@ -139,6 +143,21 @@ impl Context {
             }
             (Err(error), _) => Err(error),
         }
+    }
+
+    /// The same, though it be known already; nothing that was remembered stands in for it.
+    pub(super) fn discover_anew(&self, found: &mut Found) -> Result<Option<Known>> {
+        let Some(issuer) = placeholder::issuer(&found.layer) else { return Ok(None) };
+        let known = self.fetch(found, &issuer, self.timeout)?;
+        relay_below(&known, found);
+        Ok(Some(known))
+    }
+
+    fn fetch(&self, found: &Found, issuer: &str, timeout: Duration) -> Result<Known> {
+        let profile = Profile::new(&found.name, &found.layer, &self.dirs)?;
+        self.within(timeout, &profile, |transport| {
+            discovery::fetch(transport, &self.terminal, &self.dirs.data, issuer, now())
+        })
     }
 
     /// The profile in use, to ask its server something.

@@ -3,7 +3,7 @@ mod data;
 use std::path::{Path, PathBuf};
 
 use super::context::{Context, now, print};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::http::Transport;
 use crate::output::json;
 use crate::output::table::{Cell, Table, Tone};
@@ -73,9 +73,15 @@ impl Args {
         findings.extend(data::stores(context)?);
         findings.extend(data::files(context));
         findings.push(curl(context));
-        match context.profile_name().and_then(|name| context.profile_named(&name, Layer::default()))
-        {
-            Ok(profile) => findings.extend(server(context, &profile)),
+        match context.profile_name().and_then(|name| in_use(context, &name)) {
+            Ok((profile, issuer)) => {
+                let is_known = profile.endpoints.token.is_some() || issuer.is_none();
+                findings.extend(issuer);
+                // What the issuer didn't tell is no fault of the profile.
+                if is_known {
+                    findings.extend(server(context, &profile));
+                }
+            }
             Err(error) => findings.push(Finding::warning(
                 "profile",
                 error.to_string(),
@@ -197,6 +203,34 @@ fn curl(context: &Context) -> Finding {
             "install curl",
         ),
     }
+}
+
+/// The profile in use, and whether its issuer says where its endpoints are.
+fn in_use(context: &Context, name: &str) -> Result<(Profile, Option<Finding>)> {
+    let mut found = context.find(name, Layer::default())?;
+    let finding = match context.discover_anew(&mut found) {
+        Ok(None) => None,
+        Ok(Some(known)) => {
+            let keys = known.metadata.endpoints.iter().map(|(key, _)| *key);
+            let keys: Vec<_> =
+                keys.chain(known.metadata.jwks_uri.as_ref().map(|_| "jwks_url")).collect();
+            let message = format!("{} tells {}", known.metadata.issuer, keys.join(", "));
+            Some(Finding::ok("discovery", message))
+        }
+        Err(error @ (Error::Network { .. } | Error::Unavailable { .. })) => {
+            let Finding { message, advice, .. } = unreachable(&error);
+            Some(Finding { check: "discovery", status: Status::Error, message, advice })
+        }
+        Err(Error::BadAnswer(message)) => Some(Finding::error(
+            "discovery",
+            message,
+            format!(
+                "compare the issuer with what the provider says: oauthctl profile show {name}; where it has no metadata, oauthctl profile set {name} token_url URL"
+            ),
+        )),
+        Err(error) => return Err(error),
+    };
+    Ok((Profile::new(&found.name, &found.layer, &context.dirs)?, finding))
 }
 
 /// The profile in use, and the way to its server.

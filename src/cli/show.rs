@@ -204,6 +204,11 @@ pub(super) fn object(profile: &Profile, obtained: &Obtained) -> Secret<Vec<u8>> 
     json::document(&Owned::of(profile, obtained).shown(now()))
 }
 
+/// Whose token it is, as `login --json` says it.
+pub(super) fn subject(profile: &Profile, obtained: &Obtained) -> Option<String> {
+    Owned::of(profile, obtained).token.summary.subject
+}
+
 fn claims(token: Option<&Secret>) -> Option<Claims> {
     jwt::claims(token?.expose())
 }

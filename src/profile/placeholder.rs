@@ -14,6 +14,16 @@ pub fn missing(layer: &Layer) -> Vec<&'static str> {
     PLACEHOLDERS.iter().filter(|key| layer.text(key).is_none() && wanted(key)).copied().collect()
 }
 
+/// The issuer with a value in the place of each placeholder; none where one has none yet.
+#[must_use]
+pub fn issuer(layer: &Layer) -> Option<Cow<'_, str>> {
+    let issuer = layer.text("issuer")?;
+    if !issuer.contains('{') {
+        return Some(Cow::Borrowed(issuer));
+    }
+    Some(Cow::Owned(filled(layer).ok()?.text("issuer")?.to_owned()))
+}
+
 /// The layer with a value in the place of each placeholder.
 pub(super) fn filled(layer: &Layer) -> Result<Cow<'_, Layer>> {
     let mut whole = Cow::Borrowed(layer);

@@ -39,6 +39,32 @@ fn a_server_that_does_not_take_basic_is_given_what_it_takes() {
 }
 
 #[test]
+fn an_issuer_of_a_preset_is_filled_before_it_is_asked() {
+    let world = World::with("");
+    let test = world.test.config_file("providers/own.toml", "issuer = \"{base_url}\"\n").profile(
+        "y",
+        &format!(
+            "provider = \"own\"\nbase_url = \"{}\"\nclient_id = \"us\"\n",
+            world.server.url("")
+        ),
+    );
+    let login = test.words("login -p y").start();
+    test.opens().comes_back_with("code=c0de-of-a-person");
+    login.ends().success().stderr_lacks("warning");
+    test.words("profile list").run().success().stdout_has("\ny\town\tuser\t");
+}
+
+#[test]
+fn nobody_knows_what_a_profile_is_for_before_its_issuer_was_asked() {
+    let world = World::new();
+    world.test.words("profile list").run().success().stdout_is("x\t\t\t\t\n");
+    let login = world.test.words("login").start();
+    world.test.opens().comes_back_with("code=c0de-of-a-person");
+    login.ends().success();
+    world.test.words("profile list").run().success().stdout_is("x\t\tuser\t\t\n");
+}
+
+#[test]
 fn an_endpoint_of_the_profile_wins() {
     let world =
         World::with("token_url = \"http://127.0.0.1:1/mine\"\nlogin_grant = \"password\"\n");

@@ -12,6 +12,7 @@ use crate::output::humane;
 use crate::profile::Profile;
 use crate::profile::layer::{Layer, Origin};
 use crate::profile::load::Found;
+use crate::profile::placeholder;
 use crate::profile::schema::Value;
 use crate::report::Report;
 use crate::secret::Secret;
@@ -72,7 +73,7 @@ impl Args {
             flags.set("username", Value::Text(username.clone()), Origin::Flag("--username"));
         }
         let mut found = context.find(&context.profile_name()?, flags)?;
-        let known = self.discover(context, &mut found)?;
+        let mut known = self.discover(context, &mut found)?;
         let mut params = Layer::default();
         self.param.lay(&mut params, self.first_table(context, &found))?;
         found.layer.overlay(params);
@@ -84,7 +85,12 @@ impl Args {
             self.grant(&profile)?;
         }
         complete::refuse_missing(context, &found, &self.missing(context, &found))?;
+        let had_issuer = placeholder::issuer(&found.layer).is_some();
         let mut typed = complete::ask_for_missing(context, &mut found)?;
+        // What was typed may be what the issuer's name was waiting for.
+        if !had_issuer {
+            known = self.discover(context, &mut found)?;
+        }
         let profile = complete::profile(context, &found)?;
         let grant = self.grant(&profile)?;
         let client_secret = typed.client_secret();
@@ -298,14 +304,11 @@ fn is_interrupted() -> bool {
 
 /// What a person is told of a login.
 fn summary(context: &Context, profile: &Profile, obtained: &Obtained) {
-    let who = obtained
-        .tokens
-        .asked
-        .username
-        .as_ref()
-        .map_or_else(String::new, |name| format!(" as {name}"));
-    let end = humane::expiry(obtained.tokens.life(), now());
-    let kept = match obtained.tokens.refresh_token {
+    let tokens = &obtained.tokens;
+    let who = tokens.asked.username.clone().or_else(|| show::subject(profile, obtained));
+    let who = who.map_or_else(String::new, |name| format!(" as {}", brief(&name, 100)));
+    let end = humane::expiry(tokens.life(), now());
+    let kept = match tokens.refresh_token {
         _ if obtained.store == StoreKind::None => "it is kept nowhere",
         Some(_) => "it is renewed by itself",
         None => "no refresh token came with it",

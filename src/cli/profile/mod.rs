@@ -115,18 +115,20 @@ struct Listed {
 fn list(context: &Context, as_json: bool) -> Result<()> {
     let default = context.settings.text("default_profile");
     let listed = load::profile_names(&context.dirs).into_iter().map(|name| {
-        let profile = load::find(&context.dirs, &Env::of(&[]), &name).and_then(|found| {
-            Ok((
-                found.layer.text("provider").map(str::to_owned),
-                Profile::new(&name, &found.layer, &context.dirs)?.identity(),
-            ))
+        let profile = load::find(&context.dirs, &Env::of(&[]), &name).and_then(|mut found| {
+            context.recall(&mut found);
+            let profile = Profile::new(&name, &found.layer, &context.dirs)?;
+            // Before a server was asked what it offers, nobody knows whether a person can log in.
+            let is_open = profile.endpoints.token.is_none() && profile.issuer.is_some();
+            let is_said = profile.identity.is_some() || profile.identity() == Identity::User;
+            let identity = (is_said || !is_open).then(|| profile.identity());
+            Ok((found.layer.text("provider").map(str::to_owned), identity))
         });
         let (found, error) = match profile {
             Ok(found) => (Some(found), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let (provider, identity) =
-            found.map_or((None, None), |(provider, identity)| (provider, Some(identity)));
+        let (provider, identity) = found.unwrap_or_default();
         Listed { default: default == Some(name.as_str()), name, provider, identity, error }
     });
     let listed: Vec<Listed> = listed.collect();
