@@ -20,6 +20,30 @@ fn named() -> Test {
 }
 
 #[test]
+fn what_no_variable_can_say_is_not_asked_of_the_environment() {
+    let test = Test::new();
+    let run =
+        |words: &str| test.words(words).env("OAUTHCTL_TOKEN_URL", "http://127.0.0.1:1/t").run();
+    let outcome = run("userinfo").fails_with(3).stderr_has("no userinfo_url");
+    outcome.stderr_has("--set userinfo_url=VALUE").stderr_lacks("OAUTHCTL_USERINFO_URL");
+    run("client-token").fails_with(3).stderr_has("hint: set OAUTHCTL_CLIENT_ID");
+}
+
+#[test]
+fn a_grant_that_lacks_its_endpoint_is_told_with_the_key_that_names_it() {
+    let test =
+        Test::new().profile("x", "token_url = \"http://127.0.0.1:1/t\"\nclient_id = \"a\"\n");
+    for (grant, key) in [
+        ("device_code", "device_authorization_url"),
+        ("authorization_code", "authorization_url"),
+        ("password", "login_grant"),
+    ] {
+        let outcome = test.words(&format!("login -p x --grant {grant}")).run().fails_with(3);
+        outcome.stderr_has(&format!("hint: oauthctl profile set x {key} VALUE"));
+    }
+}
+
+#[test]
 fn the_profile_is_the_flags_else_the_environments_else_the_default() {
     let test = named().config_file("config.toml", "default_profile = \"c\"\n");
     for (words, env, expected) in [

@@ -2,6 +2,7 @@
 
 use crate::error::{About, ConfigError, Error, StoreError, StoreFault};
 use crate::profile::check::PLACEHOLDERS;
+use crate::profile::environment::has_variable;
 use crate::profile::load::ENV_PROFILE;
 use crate::terms::StoreKind;
 
@@ -74,6 +75,13 @@ pub(super) fn hint(error: &Error, profile: Option<&str>, again: &str) -> Option<
         Error::Network { .. } | Error::Unavailable { .. } if again.starts_with("profile add ") => {
             "oauthctl doctor".to_owned()
         }
+        // The person, or the time, said no; what was sent was right.
+        Error::Refused(refusal)
+            if again.starts_with("login")
+                && matches!(refusal.error.as_deref(), Some("access_denied" | "expired_token")) =>
+        {
+            format!("to be asked once more: oauthctl login --profile {name}")
+        }
         Error::Refused(refusal) if refusal.error.as_deref() == Some("invalid_client") => {
             format!(
                 "see which client_id and client_secret are in use with: oauthctl profile show {name}"
@@ -104,7 +112,12 @@ fn missing(key: &str, profile: &str) -> String {
         _ if profile == ENV_PROFILE && PLACEHOLDERS.contains(&key) => {
             format!("a profile says that: oauthctl profile add NAME --provider PROVIDER --set {key}=VALUE")
         }
-        _ if profile == ENV_PROFILE => format!("set OAUTHCTL_{}", key.to_ascii_uppercase()),
+        _ if profile == ENV_PROFILE && has_variable(key) => {
+            format!("set OAUTHCTL_{}", key.to_ascii_uppercase())
+        }
+        _ if profile == ENV_PROFILE => {
+            format!("a profile says that: oauthctl profile add NAME --set {key}=VALUE")
+        }
         "registration_url" => format!(
             "where you know it, name it: oauthctl profile add {profile} --register --set registration_url=URL"
         ),

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::profile::Profile;
 use crate::profile::layer::Layer;
 use crate::secret::Secret;
-use crate::session::Session;
+use crate::session::{Session, Want, Why};
+use crate::terms::Identity;
 
 /// Ask the server about a token
 #[derive(Debug, clap::Args)]
@@ -72,8 +73,13 @@ impl Args {
             profile: profile.name.clone(),
             because: format!("there is no {what} of {} to ask about", profile.name),
         };
-        let tokens = session.stored(&session.slot(identity))?;
-        let tokens = tokens.ok_or_else(|| none(&format!("{identity} token")))?.tokens;
+        let mut tokens = session.stored(&session.slot(identity))?.map(|held| held.tokens);
+        if tokens.is_none() && identity == Identity::Client && !self.refresh_token {
+            // No person is needed for one.
+            let want = Want { min_ttl: profile.min_ttl(), why: Why::Life, fallback: true };
+            tokens = Some(session.token(identity, want)?.tokens);
+        }
+        let tokens = tokens.ok_or_else(|| none(&format!("{identity} token")))?;
         if self.refresh_token {
             let token = tokens.refresh_token.ok_or_else(|| none("refresh token"))?;
             return Ok((token, Some("refresh_token")));

@@ -35,19 +35,29 @@ pub(super) fn variables(
     Ok(layers)
 }
 
+/// Whether the environment can supply a key.
+#[must_use]
+pub fn has_variable(key: &str) -> bool {
+    ENDPOINT_VARIABLES.iter().chain(CREDENTIALS).chain(SECRETS).any(|(_, known)| *known == key)
+}
+
+/// The variables that say something of whichever profile, and their keys.
+const CREDENTIALS: &[(&str, &str)] = &[
+    ("OAUTHCTL_AS", "identity"),
+    ("OAUTHCTL_SCOPE", "scope"),
+    ("OAUTHCTL_MIN_TTL", "min_ttl"),
+    ("OAUTHCTL_CLIENT_ID", "client_id"),
+    ("OAUTHCTL_USERNAME", "username"),
+];
+
+/// The same, of secrets.
+const SECRETS: &[(&str, &str)] =
+    &[("OAUTHCTL_CLIENT_SECRET", "client_secret"), ("OAUTHCTL_PASSWORD", "password")];
+
 /// The credentials and choices that the environment supplies for whichever profile.
 pub(super) fn credentials(env: &Env) -> Result<Layer> {
-    const VARIABLES: &[(&str, &str)] = &[
-        ("OAUTHCTL_AS", "identity"),
-        ("OAUTHCTL_SCOPE", "scope"),
-        ("OAUTHCTL_MIN_TTL", "min_ttl"),
-        ("OAUTHCTL_CLIENT_ID", "client_id"),
-        ("OAUTHCTL_USERNAME", "username"),
-    ];
-    const SECRETS: &[(&str, &str)] =
-        &[("OAUTHCTL_CLIENT_SECRET", "client_secret"), ("OAUTHCTL_PASSWORD", "password")];
     let mut all = Layer::default();
-    for (_, layer) in variables(env, VARIABLES)? {
+    for (_, layer) in variables(env, CREDENTIALS)? {
         all.overlay(layer);
     }
     for &(variable, key) in SECRETS {

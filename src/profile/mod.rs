@@ -190,6 +190,11 @@ impl Profile {
         if self.allows(grant) {
             return Ok(());
         }
+        let key = match grant {
+            GrantType::Password => "login_grant",
+            GrantType::DeviceCode => "device_authorization_url",
+            _ => "authorization_url",
+        };
         let listed = match &self.grants {
             Some(grants) => {
                 let words: Vec<&str> = grants.iter().map(|grant| grant.as_str()).collect();
@@ -200,10 +205,12 @@ impl Profile {
             }
             None => "no endpoint for it is known".to_owned(),
         };
-        Err(Error::config(format!(
-            "the profile {} doesn't offer the grant {grant}: {listed}",
-            self.name
-        )))
+        let message =
+            format!("the profile {} doesn't offer the grant {grant}: {listed}", self.name);
+        Err(match self.grants {
+            Some(_) => Error::config(message),
+            None => Error::missing(key, message),
+        })
     }
 
     /// The grant that `login` uses.

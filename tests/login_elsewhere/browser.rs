@@ -277,6 +277,15 @@ fn where_no_browser_can_be_found_a_terminal_offers_to_paste() {
 }
 
 #[test]
+fn a_url_that_a_terminal_cuts_is_told_with_what_helps() {
+    let world = World::new();
+    let login = world.test.words("login").env("BROWSER", "").terminal(200);
+    let login = login.sees("which begins with http://127.0.0.1:").types(&"x".repeat(5000));
+    let cut = login.ends();
+    assert!(cut.status == 2 && cut.stdout.contains("run stty -icanon"), "{}", cut.status);
+}
+
+#[test]
 fn only_login_opens_a_browser() {
     let world = World::new();
     for command in ["header", "token", "refresh", "exec -- true", "curl -- https://a.example"] {

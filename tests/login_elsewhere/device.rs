@@ -53,7 +53,10 @@ fn a_code_is_shown_and_asked_about_until_it_is_confirmed() {
 fn a_person_who_says_no_and_a_code_that_ended_are_told_and_nothing_is_left() {
     for error in ["access_denied", "expired_token", "invalid_grant"] {
         let world = world(vec![pending("authorization_pending"), pending(error)]);
-        world.test.words("login").run().fails_with(5).stderr_has(error);
+        let refused = world.test.words("login").run().fails_with(5).stderr_has(error);
+        let is_final = error == "invalid_grant";
+        let once_more = "hint: to be asked once more: oauthctl login --profile x";
+        assert_ne!(refused.stderr.contains(once_more), is_final, "{}", refused.stderr);
         assert_eq!(world.requests("/token").len(), 2);
         world.assert_nothing_left();
     }

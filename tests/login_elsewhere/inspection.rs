@@ -198,6 +198,18 @@ fn a_token_that_is_refused_is_renewed_once() {
 }
 
 #[test]
+fn a_machine_that_has_no_token_yet_gets_one_to_ask_about() {
+    let world = World::with("identity = \"client\"\nclient_secret = { env = \"S\" }\n");
+    world.says(|script| script.metadata = json!({"introspection_endpoint": "BASE/introspect"}));
+    world.tells("/introspect", 200, json!({"active": true}));
+    let told = world.test.words("introspect").env("S", "s3cret-of-client").run();
+    told.success().stdout_is("active\ttrue\n");
+    let requests = world.requests("/token");
+    assert_eq!(param(&requests[0], "grant_type"), "client_credentials");
+    assert_eq!(param(&world.requests("/introspect")[0], "token"), "acce55-token");
+}
+
+#[test]
 fn of_another_person_than_the_id_tokens_nothing_is_told() {
     let signer = Signer::p256("p");
     let world = World::with("scope = [\"openid\"]\n");

@@ -89,10 +89,14 @@ impl Person<'_> {
         let pastes =
             args.paste || !redirect.listens() || (!opened && !args.no_browser && may_paste);
         if pastes && stdin().is_terminal() {
-            terminal::tell(if redirect.listens() {
-                "Where that browser is on another machine, it ends at a page that it can't show: paste the URL of that page here."
+            terminal::tell(&if redirect.listens() {
+                format!(
+                    "Where that browser is on another machine, it ends at a page that it can't show: paste the URL of that page here, which begins with {}",
+                    redirect.uri
+                )
             } else {
                 "Then paste what it ends at here: the whole URL, or the code that is shown."
+                    .to_owned()
             });
         }
         Ok(pastes)
@@ -127,7 +131,7 @@ struct Pasted {
     alone: bool,
 }
 
-/// No terminal takes a longer line, in bytes.
+/// What a terminal leaves of a longer line, in bytes.
 const LONGEST_LINE: usize = 4095;
 
 impl Pasted {
@@ -147,9 +151,9 @@ impl Pasted {
         if line.trim().is_empty() {
             return Ok(None);
         }
-        if stdin().is_terminal() && line.len() >= LONGEST_LINE {
+        if stdin().is_terminal() && line.len() == LONGEST_LINE {
             return Err(Error::Usage(
-                "that is longer than a terminal takes: put the URL into a file, and name it with: oauthctl login --paste <FILE".to_owned(),
+                "that is longer than a terminal takes in a line: run stty -icanon, and log in once more".to_owned(),
             ));
         }
         match expected.pasted(&line) {
