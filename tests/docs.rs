@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use oauthctl::profile::schema::PROFILE;
+
 /// What a test can't run: it runs the tests, or builds for minutes.
 const NOT_RUN: [&str; 2] = ["tests/run", "cargo install --locked --path ."];
 
@@ -47,6 +49,17 @@ fn is_current(directory: &str, written: &BTreeMap<String, String>) {
     );
     for (name, text) in written {
         assert!(&kept[name] == text, "{directory}/{name} is out of date: UPDATE=1 cargo test");
+    }
+}
+
+#[test]
+fn every_key_of_a_profile_is_explained() {
+    let help = succeeded(&program().args(["profile", "set", "--help"]).output().unwrap());
+    let (_, keys) = help.split_once("Keys ").unwrap();
+    let words: Vec<_> = keys.split([' ', ',', '\n']).collect();
+    for field in PROFILE {
+        let table = format!("{}.NAME", field.key);
+        assert!(words.contains(&field.key) || words.contains(&&*table), "{}", field.key);
     }
 }
 

@@ -94,7 +94,7 @@ impl World {
     /// The login ended well, but the token is told to be unverified.
     #[track_caller]
     fn assert_doubts(&self, why: &str, make: impl FnOnce(Value) -> String) {
-        let outcome = self.logs_in_with(make).success();
+        let outcome = self.logs_in_with(make).success().stderr_has("Logged in to x as alice: ");
         outcome.stderr_has("the ID token could not be verified").stderr_has(why);
         self.assert_verified(false);
         let printed = self.test.words("token --id").run().success();

@@ -12,14 +12,20 @@ use crate::profile::schema::{Kind, PROFILE, SecretSource, Value};
 use crate::secret::Secret;
 use crate::session::secrets;
 
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
+macro_rules! examples {
+    () => {
+        "\
 Examples:
   oauthctl profile set work scope read write
   oauthctl profile set work request.params.audience https://api.example.com
   oauthctl profile set work client_secret --env WORK_SECRET
   oauthctl profile set work client_secret --command op read op://ci/secret
-  oauthctl profile set work scope --unset")]
+  oauthctl profile set work scope --unset"
+    };
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = examples!(), after_long_help = concat!(examples!(), "\n\n", include_str!("keys.txt")))]
 pub(super) struct Set {
     /// The profile
     #[arg(add = ArgValueCompleter::new(names::profiles))]
