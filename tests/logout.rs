@@ -19,12 +19,16 @@ fn it_prints_nothing_and_the_token_is_gone() {
     let test = Test::new().sandbox();
     test.words("login -p bindeo").run().success();
     let outcome = test.words("logout -p bindeo").run().success().stdout_is("");
-    outcome.stderr_is("Logged out of bindeo.\n");
+    let untold =
+        "Logged out of bindeo here; the server was not told: no revocation_url is known.\n";
+    outcome.stderr_is(untold);
     assert_eq!(status(&test, "bindeo"), ["null none"]);
     test.words("header -p bindeo").run().fails_with(4);
     test.words("refresh -p bindeo").run().fails_with(4);
     test.words("login -p bindeo").run().success();
     test.words("header -p bindeo").prints_secrets().run().success();
+    let local = test.words("logout -p bindeo --local").run().success();
+    local.stderr_is("Logged out of bindeo.\n");
 }
 
 #[test]

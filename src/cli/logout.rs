@@ -36,7 +36,11 @@ impl Args {
         let identity = profile.identity();
         let forgot = self.forget(context, &profile, |slot| slot.identity == identity)?;
         let name = &profile.name;
-        context.terminal.say(&if forgot {
+        context.terminal.say(&if forgot && !self.local && profile.endpoints.revocation.is_none() {
+            format!(
+                "Logged out of {name} here; the server was not told: no revocation_url is known."
+            )
+        } else if forgot {
             format!("Logged out of {name}.")
         } else {
             format!("There was no {identity} token of {name} to forget.")

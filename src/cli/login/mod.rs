@@ -32,10 +32,13 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 #[command(after_help = "\
 Examples:
   oauthctl login --profile bindeo                          asks for what is missing
+  oauthctl login --grant device_code                       shows a code to enter elsewhere
+  oauthctl login --paste                                   where the browser is on another machine
   pass bindeo | oauthctl login --username alice --password-stdin
   oauthctl login --refresh-token-stdin <token.txt          take over a session from elsewhere")]
 pub(super) struct Args {
-    /// How to log in [default: the profile's login_grant]
+    /// How to log in [default: the profile's login_grant; else authorization_code where the
+    /// server has it, else device_code, else password]
     #[arg(long, value_name = "GRANT", value_parser = ["password", "authorization_code", "device_code"])]
     grant: Option<String>,
     #[command(flatten)]
@@ -54,7 +57,7 @@ pub(super) struct Args {
     /// Print the URL and open no browser
     #[arg(long)]
     no_browser: bool,
-    /// Paste the URL to which the browser was redirected
+    /// Open no browser; paste the URL at which one elsewhere ends
     #[arg(long)]
     paste: bool,
     /// Print the object of `show --json`

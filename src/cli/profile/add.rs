@@ -18,6 +18,8 @@ use crate::wire::redact::brief;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  oauthctl profile add id --issuer https://id.example.com --client-id cli --scope openid
+  oauthctl profile add id --issuer https://id.example.com --register
   oauthctl profile add work --provider kabbage --base-url https://api.example.com
   oauthctl profile add ci --token-url https://id.example.com/token --set identity=client
   pass ci | oauthctl profile add ci --provider bindeo --client-id ci --client-secret-stdin")]
@@ -30,7 +32,7 @@ pub(super) struct Add {
     /// What relative URLs resolve against
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
-    /// The issuer
+    /// The server, which is asked for all URLs that are not set
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
     /// The token endpoint
