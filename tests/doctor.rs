@@ -137,7 +137,7 @@ fn an_issuer_is_asked_for_the_endpoints_though_nobody_has_logged_in() {
         .profile("x", &profile(&server.url("")))
         .profile("other", &profile(&server.url("/other")))
         .profile("away", &profile("http://127.0.0.1:1"));
-    assert_one(&findings(&test, "-p x", "discovery"), "ok: ", "tells token_url, jwks_url");
+    assert_one(&findings(&test, "-p x", "discovery"), "ok: ", "tells its endpoints: token, jwks");
     assert_one(&findings(&test, "-p x", "reach"), "ok: ", "");
     for (name, part) in [("other", "not of the issuer"), ("away", "127.0.0.1:1 refused")] {
         let words = format!("-p {name}");

@@ -212,9 +212,10 @@ fn in_use(context: &Context, name: &str) -> Result<(Profile, Option<Finding>)> {
         Ok(None) => None,
         Ok(Some(known)) => {
             let keys = known.metadata.endpoints.iter().map(|(key, _)| *key);
-            let keys: Vec<_> =
-                keys.chain(known.metadata.jwks_uri.as_ref().map(|_| "jwks_url")).collect();
-            let message = format!("{} tells {}", known.metadata.issuer, keys.join(", "));
+            let keys = keys.chain(known.metadata.jwks_uri.as_ref().map(|_| "jwks_url"));
+            let keys: Vec<_> = keys.map(|key| key.trim_end_matches("_url")).collect();
+            let message =
+                format!("{} tells its endpoints: {}", known.metadata.issuer, keys.join(", "));
             Some(Finding::ok("discovery", message))
         }
         Err(error @ (Error::Network { .. } | Error::Unavailable { .. })) => {

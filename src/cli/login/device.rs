@@ -74,13 +74,13 @@ impl Waiting {
             return Err(self.unfinished("nobody has confirmed the code before it ended"));
         }
         let shows = stderr().is_terminal() && !context.global.quiet;
-        let mut shown = None;
+        let mut last = None;
         while Instant::now() < next {
             if is_interrupted() {
                 return Err(self.unfinished("the login was interrupted"));
             }
             let left = self.until.saturating_duration_since(Instant::now()).as_secs();
-            if shows && shown.replace(left) != Some(left) {
+            if shows && last.replace(left) != Some(left) {
                 terminal::status(&format!(
                     "waiting for you to confirm the code, {}:{:02} left",
                     left / 60,
