@@ -72,8 +72,8 @@ impl Args {
             profile: profile.name.clone(),
             because: format!("there is no {what} of {} to ask about", profile.name),
         };
-        let tokens = session.stored(&session.slot(identity))?;
-        let tokens = tokens.ok_or_else(|| none(&format!("{identity} token")))?.tokens;
+        let tokens = session.to_inspect(identity)?;
+        let tokens = tokens.ok_or_else(|| none(&format!("{identity} token")))?;
         if self.refresh_token {
             let token = tokens.refresh_token.ok_or_else(|| none("refresh token"))?;
             return Ok((token, Some("refresh_token")));

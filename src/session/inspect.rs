@@ -4,6 +4,7 @@ use super::{Session, Want, Why};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::terms::Identity;
+use crate::token::TokenSet;
 use crate::wire::redact::Redactor;
 use crate::wire::request::redactor;
 use crate::wire::userinfo::{self, Told};
@@ -51,6 +52,16 @@ impl Session<'_> {
                 "the server tells of another person than the ID token does".to_owned(),
             )),
             _ => Ok(person),
+        }
+    }
+
+    /// The token that is kept, to be asked about: also one that has ended, or that would be asked for
+    /// otherwise now; but none of another server's, to which it would be shown.
+    pub fn to_inspect(&self, identity: Identity) -> Result<Option<TokenSet>> {
+        let Some(stored) = self.stored(&self.slot(identity))? else { return Ok(None) };
+        match stored.tokens.asked.conflict(&self.profile.asked(identity)) {
+            Some("server") => Err(self.asked_for_otherwise("server")),
+            _ => Ok(Some(stored.tokens)),
         }
     }
 

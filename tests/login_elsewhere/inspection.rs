@@ -83,6 +83,25 @@ fn another_token_comes_by_stdin_and_never_as_an_argument() {
 }
 
 #[test]
+fn a_token_of_another_server_is_not_shown_to_the_one_of_now() {
+    let (world, other) = (world(), world());
+    for world in [&world, &other] {
+        world.tells("/introspect", 200, json!({"active": true}));
+    }
+    let set = format!("profile set x issuer {}", other.server.url(""));
+    world.test.words(&set).run().success();
+    for command in ["introspect", "introspect --refresh-token"] {
+        let outcome = world.test.words(command).run().fails_with(4);
+        outcome.stderr_has("the stored token was asked for with another server");
+    }
+    assert!(other.requests("/introspect").is_empty());
+    // One that is asked about by another client, or with more scope, is the server's own all the same.
+    world.test.words(&format!("profile set x issuer {}", world.server.url(""))).run().success();
+    world.test.words("profile set x scope more").run().success();
+    world.test.words("introspect").run().success();
+}
+
+#[test]
 fn a_table_shows_what_is_hostile_and_json_is_what_the_server_wrote() {
     let world = world();
     let body = " {\"active\" : true,\n \"username\":\"\\u001b[2J\\u202e\\u009bm\\r\\nx\\ty\", \
