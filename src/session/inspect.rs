@@ -20,7 +20,7 @@ impl Session<'_> {
         let request = management::encode(token, hint, endpoint, dialect, &credentials)?;
         let redactor = redactor([token.clone()], dialect, &credentials);
         let answer = self.exchange.call(&request, "introspection", &redactor)?;
-        userinfo::decode_introspection(&answer, &redactor)
+        Ok(userinfo::decode_introspection(&answer, &redactor)?.scrubbed(&redactor))
     }
 
     /// Asks the server about the person; a token that it refuses is renewed once.
@@ -51,7 +51,7 @@ impl Session<'_> {
             Some(sub) if person.members.get("sub") != Some(sub) => Err(Error::BadAnswer(
                 "the server tells of another person than the ID token does".to_owned(),
             )),
-            _ => Ok(person),
+            _ => Ok(person.scrubbed(&redactor)),
         }
     }
 

@@ -102,6 +102,18 @@ fn a_token_of_another_server_is_not_shown_to_the_one_of_now() {
 }
 
 #[test]
+fn a_table_leaves_out_a_token_that_the_server_repeats() {
+    let world = world();
+    let echo = json!({"active": true, "a": ["acce55-token", {"acce55-token": "%61cce55-token"}]});
+    for (path, command) in [("/introspect", "introspect"), ("/userinfo", "userinfo")] {
+        world.tells(path, 200, echo.clone());
+        let told = world.test.words(command).run().success();
+        assert!(!told.stdout.contains("cce55-token"), "{told:?}");
+        told.stdout_has("[redacted]");
+    }
+}
+
+#[test]
 fn a_table_shows_what_is_hostile_and_json_is_what_the_server_wrote() {
     let world = world();
     let body = " {\"active\" : true,\n \"username\":\"\\u001b[2J\\u202e\\u009bm\\r\\nx\\ty\", \
