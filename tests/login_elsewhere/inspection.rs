@@ -102,6 +102,33 @@ fn a_token_of_another_server_is_not_shown_to_the_one_of_now() {
 }
 
 #[test]
+fn an_issuer_that_names_no_token_endpoint_gets_no_token_of_before() {
+    let (old, new) = (World::new(), World::new());
+    let set = |pair: String| old.test.words(&format!("profile set x {pair}")).run().success();
+    set(format!("token_url {}", old.server.url("/token")));
+    set(format!("authorization_url {}", old.server.url("/authorize")));
+    set("issuer --unset".to_owned());
+    old.logs_in();
+    new.says(|script| {
+        script.metadata = json!({
+            "token_endpoint": null,
+            "introspection_endpoint": "BASE/introspect",
+            "userinfo_endpoint": "BASE/userinfo",
+            "revocation_endpoint": "BASE/revoke",
+        });
+    });
+    set("token_url --unset".to_owned());
+    set(format!("issuer {}", new.server.url("")));
+    for command in ["introspect", "userinfo", "token"] {
+        let outcome = old.test.words(command).run().fails_with(4);
+        outcome.stderr_has("the stored token was asked for with another server");
+    }
+    old.test.words("logout").run().success().stderr_has("nothing was revoked");
+    let asked = new.server.requests().into_iter();
+    assert_eq!(asked.filter(|request| !request.starts_with("GET /.well-known/")).count(), 0);
+}
+
+#[test]
 fn a_table_leaves_out_a_token_that_the_server_repeats() {
     let world = world();
     let echo = json!({"active": true, "a": ["acce55-token", {"acce55-token": "%61cce55-token"}]});
