@@ -1,11 +1,12 @@
-"""From a profile of one run, a script for the linker that puts the functions of that run together.
+"""From profiles of runs, a script for the linker that puts the functions of those runs together.
 
-usage: layout.py PROFILE SYMBOLS
+usage: layout.py SYMBOLS PROFILE...
 """
 
 import re
 import sys
 from collections import defaultdict
+from pathlib import Path
 
 # What is not from Rust: by the object files that have it.
 OBJECTS = {
@@ -31,9 +32,8 @@ def pattern(name):
     return re.sub(r"(\.llvm)?\.\d+$", "*", name)
 
 
-def main(profile, symbols):
-    with open(profile, encoding="utf-8") as file:
-        run = functions(file.read())
+def main(symbols, *profiles):
+    run = functions("".join(Path(profile).read_text("utf-8") for profile in profiles))
     used, unused = defaultdict(int), defaultdict(int)
     with open(symbols, encoding="utf-8") as file:
         for fields in map(str.split, file):

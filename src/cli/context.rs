@@ -11,7 +11,7 @@ use crate::discovery::{self, Known};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::exchange::Exchange;
-use crate::http::{Transport, UreqTransport};
+use crate::http::{Transport, Trust, UreqTransport};
 use crate::output::table::Layout;
 use crate::profile::Profile;
 use crate::profile::dirs::Dirs;
@@ -45,6 +45,7 @@ pub(super) struct Context {
     /// The longest that a request or a call of the store may take.
     pub timeout: Duration,
     when: When,
+    trust: Trust,
 }
 
 impl Context {
@@ -68,7 +69,7 @@ impl Context {
         });
         let color = colors(when, &env, io::stderr().is_terminal());
         let terminal = Terminal::new(global.quiet, global.verbose, color);
-        Ok(Self { global, env, dirs, settings, terminal, timeout, when })
+        Ok(Self { global, env, dirs, settings, terminal, timeout, when, trust: Trust::default() })
     }
 
     /// The name of the profile in use.
@@ -280,7 +281,8 @@ impl Context {
         profile: &Profile,
         work: impl FnOnce(&dyn Transport) -> T,
     ) -> T {
-        let transport = UreqTransport::new(timeout, profile.ca_file.clone(), &self.env);
+        let transport =
+            UreqTransport::new(timeout, profile.ca_file.clone(), &self.env, &self.trust);
         work(&Patient { transport: &transport, terminal: &self.terminal })
     }
 

@@ -1,6 +1,5 @@
 //! The way to a server: a trait that a closure can stand in for, and the adapter that really sends.
 
-use std::cell::OnceCell;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +26,8 @@ mod retry_after;
 mod roots;
 #[cfg(test)]
 mod tests;
+
+pub use self::roots::Trust;
 
 /// Sends one request and reads its answer, within a deadline.
 pub trait Transport {
@@ -88,7 +89,7 @@ pub struct UreqTransport<'a> {
     timeout: Duration,
     ca_file: Option<PathBuf>,
     env: &'a Env,
-    roots: OnceCell<Vec<RootCerts>>,
+    trust: &'a Trust,
 }
 
 impl<'a> UreqTransport<'a> {
@@ -96,20 +97,21 @@ impl<'a> UreqTransport<'a> {
     /// its tries together, trusts the certificates of `ca_file` besides the system's, and takes the
     /// proxy and `SSL_CERT_FILE` from the environment.
     #[must_use]
-    pub const fn new(timeout: Duration, ca_file: Option<PathBuf>, env: &'a Env) -> Self {
-        Self { timeout, ca_file, env, roots: OnceCell::new() }
+    pub const fn new(
+        timeout: Duration,
+        ca_file: Option<PathBuf>,
+        env: &'a Env,
+        trust: &'a Trust,
+    ) -> Self {
+        Self { timeout, ca_file, env, trust }
     }
 
     /// Whom to believe, list after list; a request without TLS believes nobody, and loads nothing.
-    fn roots(&self, request: &HttpRequest) -> Result<&[RootCerts]> {
+    fn roots(&self, request: &HttpRequest) -> Result<Vec<RootCerts>> {
         if request.endpoint.scheme() != "https" {
-            return Ok(&[RootCerts::WebPki]);
+            return Ok(vec![RootCerts::WebPki]);
         }
-        if let Some(roots) = self.roots.get() {
-            return Ok(roots);
-        }
-        let roots = roots::load(self.env, self.ca_file.as_deref())?;
-        Ok(self.roots.get_or_init(|| roots))
+        self.trust.roots(self.env, self.ca_file.as_deref())
     }
 }
 
@@ -123,7 +125,8 @@ impl Transport for UreqTransport<'_> {
         let proxy = proxy::choose(&request.endpoint, self.env)?;
         let deadline = Deadline::after(limits.whole.min(LONGEST_TIMEOUT));
         let explain = |failure: Failure| failure.explain(self.timeout, limits.connect);
-        let (last, others) = self.roots(request)?.split_last().expect("there are always roots");
+        let roots = self.roots(request)?;
+        let (last, others) = roots.split_last().expect("there are always roots");
         for roots in others {
             match attempt(request, proxy.clone(), roots.clone(), deadline, limits.connect) {
                 // Nothing has left yet: somebody else may vouch for the server.

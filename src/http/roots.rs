@@ -1,8 +1,9 @@
 //! Whom to believe: the certificates at the root of every server's.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
@@ -23,10 +24,33 @@ const BUNDLES: [&str; 5] = [
     "/usr/local/share/certs/ca-root-nss.crt",
 ];
 
+/// Whom this command has found out to believe, so that no file is read twice.
+#[derive(Debug, Default)]
+pub struct Trust(RefCell<Vec<(Option<PathBuf>, Vec<RootCerts>)>>);
+
+impl Trust {
+    /// These lists, whatever the system has.
+    #[cfg(test)]
+    pub(super) fn of(lists: Vec<RootCerts>) -> Self {
+        Self(RefCell::new(vec![(None, lists)]))
+    }
+
+    /// As [`load`], once for each `ca_file`.
+    pub(super) fn roots(&self, env: &Env, ca_file: Option<&Path>) -> Result<Vec<RootCerts>> {
+        let known = |(path, _): &&(Option<PathBuf>, _)| path.as_deref() == ca_file;
+        if let Some((_, roots)) = self.0.borrow().iter().find(known) {
+            return Ok(roots.clone());
+        }
+        let roots = load(env, ca_file)?;
+        self.0.borrow_mut().push((ca_file.map(Path::to_owned), roots.clone()));
+        Ok(roots)
+    }
+}
+
 /// Everyone to believe, in lists to be tried one after the other; there is at least one.
 ///
 /// Two lists are needed where the system's own can't be read, only asked.
-pub(super) fn load(env: &Env, ca_file: Option<&Path>) -> Result<Vec<RootCerts>> {
+fn load(env: &Env, ca_file: Option<&Path>) -> Result<Vec<RootCerts>> {
     let own = ca_file.map(|path| read("ca_file", path)).transpose()?.unwrap_or_default();
     let system = match env.os("SSL_CERT_FILE") {
         Some(path) => Some(read("SSL_CERT_FILE", Path::new(&path))?),

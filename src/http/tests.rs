@@ -58,7 +58,7 @@ fn post(url: &str) -> HttpRequest {
 }
 
 fn send_within(timeout: Duration, request: &HttpRequest) -> Result<HttpResponse> {
-    let result = UreqTransport::new(timeout, None, &Env::of(&[])).send(request);
+    let result = UreqTransport::new(timeout, None, &Env::of(&[]), &Trust::default()).send(request);
     if let Err(error) = &result {
         assert_no_secret(error);
     }
@@ -319,7 +319,8 @@ fn the_last_gate_lets_nothing_out_unprotected() {
 fn send_by_proxy(port: u16, timeout: Duration) -> Error {
     let proxy = format!("http://user:hunter2@127.0.0.1:{port}");
     let env = Env::of(&[("https_proxy", &proxy)]);
-    let transport = UreqTransport::new(timeout, None, &env);
+    let trust = Trust::default();
+    let transport = UreqTransport::new(timeout, None, &env, &trust);
     let error = transport.send(&post("https://api.example/t")).unwrap_err();
     assert_no_secret(&error);
     assert!(!format!("{error:?}").contains("hunter2"));
@@ -375,7 +376,8 @@ fn behind_a_proxy_nothing_is_sent_before_tls_stands() {
 fn this_machine_is_reached_without_the_proxy() {
     let (port, _requests) = answering("HTTP/1.1 204 No\r\n\r\n");
     let env = Env::of(&[("http_proxy", "http://127.0.0.1:9"), ("ALL_PROXY", "http://127.0.0.1:9")]);
-    let transport = UreqTransport::new(Duration::from_secs(30), None, &env);
+    let trust = Trust::default();
+    let transport = UreqTransport::new(Duration::from_secs(30), None, &env, &trust);
     for host in ["127.0.0.1", "localhost"] {
         let url = format!("http://{host}:{port}/t");
         assert_eq!(transport.send(&post(&url)).unwrap().status, 204);
@@ -471,11 +473,13 @@ mod tls {
             let cert_file = cert_file.map(|name| self.path(name).to_str().unwrap().to_owned());
             let env = Env::of(&[("SSL_CERT_FILE", cert_file.as_deref().unwrap_or_default())]);
             let ca_file = ca_file.map(|name| self.path(name));
-            UreqTransport::new(Duration::from_secs(30), ca_file, &env).send(&HttpRequest {
-                method: Method::Get,
-                body: None,
-                ..post(&format!("https://{host}:{}/", self.port))
-            })
+            UreqTransport::new(Duration::from_secs(30), ca_file, &env, &Trust::default()).send(
+                &HttpRequest {
+                    method: Method::Get,
+                    body: None,
+                    ..post(&format!("https://{host}:{}/", self.port))
+                },
+            )
         }
     }
 
@@ -517,16 +521,15 @@ mod tls {
         let list = |name: &str| {
             let path = server.path(name);
             let env = Env::of(&[("SSL_CERT_FILE", path.to_str().unwrap())]);
-            roots::load(&env, None).unwrap().swap_remove(0)
+            Trust::default().roots(&env, None).unwrap().swap_remove(0)
         };
         for (lists, is_believed) in [
             (vec![list("ca.pem"), RootCerts::WebPki], true),
             (vec![RootCerts::WebPki, list("ca.pem")], true),
             (vec![list("other.pem"), RootCerts::WebPki], false),
         ] {
-            let env = Env::of(&[]);
-            let transport = UreqTransport::new(Duration::from_secs(30), None, &env);
-            transport.roots.set(lists).unwrap();
+            let (env, trust) = (Env::of(&[]), Trust::of(lists));
+            let transport = UreqTransport::new(Duration::from_secs(30), None, &env, &trust);
             let request = HttpRequest {
                 method: Method::Get,
                 body: None,
