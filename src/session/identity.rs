@@ -71,6 +71,10 @@ impl Session<'_> {
     }
 
     fn judge(&self, id_token: &Secret, access_token: &Secret, intent: &Intent) -> Judged {
+        // Neither a terminal nor a header may be given more than a token.
+        if !id_token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Judged::Wrong(Unverified::NotJws.to_string());
+        }
         let Some(issuer) = self.issuer() else {
             // What it should be is not known, but of which login it is.
             let claims = jwt::claims(id_token.expose());

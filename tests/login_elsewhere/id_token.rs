@@ -507,6 +507,9 @@ fn without_an_issuer_nothing_is_verified_but_another_logins_token_is_refused() {
     world.assert_refuses("answers another login", |claims| {
         p256.signs("ES256", &with(claims, "nonce", json!("another")))
     });
+    for more in ["\u{1b}[2J", "\r\nX-Header: x", " x", "é"] {
+        world.assert_refuses("no signed JWT", |claims| p256.signs("ES256", &claims) + more);
+    }
     world.assert_doubts("the profile has no issuer", |claims| p256.signs("ES256", &claims));
     // That is told once, and not to each script that renews.
     world.answers_with(&p256.signs("ES256", &with(world.claims(None), "sub", json!("bob"))));
