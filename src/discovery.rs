@@ -45,7 +45,7 @@ impl Known {
     /// Whether it is old enough to be asked for again, or from a time that has not come yet.
     #[must_use]
     pub const fn is_old(&self, now: UnixTime) -> bool {
-        !matches!(now.saturating_sub(self.fetched_at), 0..FRESH)
+        is_old(self.fetched_at, now)
     }
 
     /// The endpoints as a layer to lie below a profile's own; `upper` is all that lies above it.
@@ -85,6 +85,10 @@ impl Known {
         }
         layer
     }
+}
+
+const fn is_old(fetched_at: UnixTime, now: UnixTime) -> bool {
+    !matches!(now.saturating_sub(fetched_at), 0..FRESH)
 }
 
 /// A document as it is remembered in DATA/metadata; nothing in it is secret.
@@ -191,10 +195,12 @@ fn completed(
     })
 }
 
-/// The public keys of a server that are remembered.
+/// The public keys of a server that are remembered, and whether they are old: a key that the server
+/// has withdrawn since may be among them.
 #[must_use]
-pub fn remembered_keys(data_dir: &Path, jwks_url: &Url) -> Option<JwkSet> {
-    JwkSet::decode(read(&keys_path(data_dir, jwks_url))?.document.as_bytes()).ok()
+pub fn remembered_keys(data_dir: &Path, jwks_url: &Url, now: UnixTime) -> Option<(JwkSet, bool)> {
+    let Remembered { fetched_at, document, .. } = read(&keys_path(data_dir, jwks_url))?;
+    Some((JwkSet::decode(document.as_bytes()).ok()?, is_old(fetched_at, now)))
 }
 
 /// Fetches the public keys of a server, and remembers them where that can be.
@@ -203,6 +209,7 @@ pub fn fetch_keys(
     report: &dyn Report,
     data_dir: &Path,
     jwks_url: &Url,
+    now: UnixTime,
 ) -> Result<JwkSet> {
     let answer = get(transport, report, jwks_url)?;
     if !answer.is_success() {
@@ -214,7 +221,7 @@ pub fn fetch_keys(
     let document = String::from_utf8_lossy(answer.body.expose()).into_owned();
     write(
         &keys_path(data_dir, jwks_url),
-        &Remembered { version: VERSION, of: jwks_url.to_string(), fetched_at: 0, document },
+        &Remembered { version: VERSION, of: jwks_url.to_string(), fetched_at: now, document },
     );
     Ok(keys)
 }

@@ -91,6 +91,8 @@ impl Asked {
         }
         let server_differs = match (&self.issuer, &now.issuer) {
             (Some(then), Some(now)) => then != now,
+            // An issuer whose token endpoint nobody knows may be anybody.
+            (None, Some(_)) if now.token_endpoint.is_none() => true,
             _ => differs(self.token_endpoint.as_ref(), now.token_endpoint.as_ref()),
         };
         if server_differs {
@@ -276,5 +278,10 @@ mod tests {
         assert_eq!(then.conflict(&other), Some("username"));
         let moved = Asked { token_endpoint: Some("https://b/t".into()), ..then.clone() };
         assert_eq!(then.conflict(&moved), Some("server"));
+        let named = Asked { issuer: Some("https://b".into()), ..then.clone() };
+        assert_eq!(then.conflict(&named), None);
+        let unknown = Asked { token_endpoint: None, ..named.clone() };
+        assert_eq!(then.conflict(&unknown), Some("server"));
+        assert_eq!(named.conflict(&unknown), None);
     }
 }

@@ -376,3 +376,13 @@ fn at_a_terminal_add_asks_for_what_is_missing() {
     );
     test.assert_nothing_leaked();
 }
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_in_the_place_of_a_profile_is_not_waited_for() {
+    let test = Test::new().profile("x", "");
+    let path = test.config().join("profiles/x.toml");
+    std::fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    test.words("header -p x").run().fails_with(3);
+}

@@ -73,7 +73,7 @@ impl Args {
             profile: profile.name.clone(),
             because: format!("there is no {what} of {} to ask about", profile.name),
         };
-        let mut tokens = session.stored(&session.slot(identity))?.map(|held| held.tokens);
+        let mut tokens = session.to_inspect(identity)?;
         if tokens.is_none() && identity == Identity::Client && !self.refresh_token {
             // No person is needed for one.
             let want = Want { min_ttl: profile.min_ttl(), why: Why::Life, fallback: true };

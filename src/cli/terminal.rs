@@ -1,8 +1,8 @@
 //! The person at the terminal: what is told on stderr, and what is asked.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read as _, Write};
 use std::sync::Mutex;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -240,12 +240,25 @@ pub(super) fn ask(question: &str) -> Result<String> {
 }
 
 /// The lines of stdin, read in a thread of its own while something else is waited for.
-pub(super) fn lines() -> mpsc::Receiver<Result<String>> {
-    let (sender, receiver) = mpsc::channel();
+pub(super) fn lines() -> Receiver<Result<String>> {
+    lines_of(|| io::stdin().lock())
+}
+
+/// Whoever writes without end is read no further than one line ahead, and no line without end.
+fn lines_of<R: BufRead>(open: impl FnOnce() -> R + Send + 'static) -> Receiver<Result<String>> {
+    const LONGEST: u64 = 128 * 1024;
+    let (sender, receiver) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
-        for line in io::stdin().lines() {
-            let line = line.map_err(|error| Error::io("can't read what was pasted", error));
-            if sender.send(line).is_err() {
+        let mut input = open();
+        loop {
+            let mut text = String::new();
+            let read = input.by_ref().take(LONGEST).read_line(&mut text);
+            let line = match read {
+                Ok(0) => return,
+                Ok(_) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+                Err(error) => Err(Error::io("can't read what was pasted", error)),
+            };
+            if sender.send(line).is_err() || !text.ends_with('\n') {
                 return;
             }
         }
@@ -265,7 +278,6 @@ pub(super) fn ask_secret(question: &str) -> Result<Secret> {
 
 /// Reads a secret from stdin, without the newline at its end.
 pub(super) fn read_secret(what: &str) -> Result<Secret> {
-    use std::io::Read as _;
     const MAX: u64 = 64 * 1024;
     let mut bytes = Vec::new();
     io::stdin()
@@ -284,4 +296,26 @@ pub(super) fn read_secret(what: &str) -> Result<Secret> {
         }
     }
     if text.is_empty() { Err(fault("is empty")) } else { Ok(Secret::new(text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, Cursor};
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_is_not_read_to_its_end() {
+        let lines = lines_of(|| BufReader::new(io::repeat(b'x')));
+        assert!(lines.recv().unwrap().unwrap().len() < 1 << 20);
+        assert!(lines.recv().is_err());
+    }
+
+    #[test]
+    fn lines_come_one_by_one_and_the_last_needs_no_end() {
+        let lines = lines_of(|| Cursor::new("a\r\n\nb"));
+        let lines: Vec<String> = lines.into_iter().map(|line| line.unwrap()).collect();
+        assert_eq!(lines, ["a", "", "b"]);
+        assert!(lines_of(|| Cursor::new(b"\xff\n")).recv().unwrap().is_err());
+    }
 }

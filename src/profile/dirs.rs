@@ -71,7 +71,15 @@ pub fn read_file(path: &Path) -> Result<Option<String>> {
             ..ConfigError::default()
         })
     };
-    let file = match std::fs::File::open(path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true);
+    // A pipe in its place is never waited for.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    let file = match options.open(path) {
         Ok(file) => file,
         Err(error)
             if matches!(

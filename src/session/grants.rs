@@ -18,9 +18,7 @@ impl Session<'_> {
             .and_then(Held::tokens)
             .and_then(|tokens| tokens.asked.conflict(&self.asked(slot)));
         if let Some(what) = conflict {
-            return Err(
-                self.login_required(&format!("the stored token was asked for with another {what}"))
-            );
+            return Err(self.asked_for_otherwise(what));
         }
         let Some(held) = held else {
             return Err(self.login_required("its entry is gone from the token store"));

@@ -71,6 +71,10 @@ impl Session<'_> {
     }
 
     fn judge(&self, id_token: &Secret, access_token: &Secret, intent: &Intent) -> Judged {
+        // Neither a terminal nor a header may be given more than a token.
+        if !id_token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Judged::Wrong(Unverified::NotJws.to_string());
+        }
         let Some(issuer) = self.issuer() else {
             // What it should be is not known, but of which login it is.
             let claims = jwt::claims(id_token.expose());
@@ -126,25 +130,35 @@ impl Session<'_> {
         is_another.then(|| "it is of another person than before".to_owned())
     }
 
-    /// The claims, where a key of the server's signed them; for a key that is not known the server is
-    /// asked once more, within this time.
+    /// The claims, where a key of the server's signed them; for a key that is not known, and where the
+    /// keys are old, the server is asked once more, within this time.
     fn signed(&self, id_token: &Secret, patience: Duration) -> Result<Map<String, Value>, Judged> {
         let Some(jwks_url) = &self.profile.endpoints.jwks else {
             return Err(Judged::Unknown("the profile has no jwks_url".to_owned()));
         };
         let data_dir = self.vault.data_dir();
         let verify = |keys: &JwkSet| jose::verify(id_token.expose(), keys);
-        let known = discovery::remembered_keys(data_dir, jwks_url);
-        let verified = match known.as_ref().map(verify) {
-            None | Some(Err(Unverified::UnknownKey | Unverified::Signature)) => {
+        let now = (self.clock)();
+        let known = discovery::remembered_keys(data_dir, jwks_url, now);
+        let may_be_of_another_key =
+            |verified: &_| matches!(verified, Err(Unverified::UnknownKey | Unverified::Signature));
+        let known = known
+            .map(|(keys, is_old)| (verify(&keys), is_old))
+            .filter(|(verified, _)| !may_be_of_another_key(verified));
+        let verified = match known {
+            Some((verified, false)) => verified,
+            known => {
                 let (transport, report) = (self.exchange.transport, self.exchange.report);
                 let limits = Limits { whole: patience, connect: None };
                 let transport = |request: &HttpRequest| transport.send_within(request, limits);
-                let keys = discovery::fetch_keys(&transport, report, data_dir, jwks_url)
-                    .map_err(|error| Judged::Unknown(error.sentence()))?;
-                verify(&keys)
+                let keys = discovery::fetch_keys(&transport, report, data_dir, jwks_url, now);
+                match (keys, known) {
+                    (Ok(keys), _) => verify(&keys),
+                    // What was right a day ago will do where no better can be had.
+                    (Err(error), Some((verified, _))) if error.is_transient() => verified,
+                    (Err(error), _) => return Err(Judged::Unknown(error.sentence())),
+                }
             }
-            Some(verified) => verified,
         };
         verified.map_err(|unverified| match unverified {
             // What is only not known here may be right.

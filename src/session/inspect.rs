@@ -4,6 +4,7 @@ use super::{Session, Want, Why};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::terms::Identity;
+use crate::token::TokenSet;
 use crate::wire::redact::Redactor;
 use crate::wire::request::redactor;
 use crate::wire::userinfo::{self, Told};
@@ -19,7 +20,7 @@ impl Session<'_> {
         let request = management::encode(token, hint, endpoint, dialect, &credentials)?;
         let redactor = redactor([token.clone()], dialect, &credentials);
         let answer = self.exchange.call(&request, "introspection", &redactor)?;
-        userinfo::decode_introspection(&answer, &redactor)
+        Ok(userinfo::decode_introspection(&answer, &redactor)?.scrubbed(&redactor))
     }
 
     /// Asks the server about the person; a token that it refuses is renewed once.
@@ -50,7 +51,17 @@ impl Session<'_> {
             Some(sub) if person.members.get("sub") != Some(sub) => Err(Error::BadAnswer(
                 "the server tells of another person than the ID token does".to_owned(),
             )),
-            _ => Ok(person),
+            _ => Ok(person.scrubbed(&redactor)),
+        }
+    }
+
+    /// The token that is kept, to be asked about: also one that has ended, or that would be asked for
+    /// otherwise now; but none of another server's, to which it would be shown.
+    pub fn to_inspect(&self, identity: Identity) -> Result<Option<TokenSet>> {
+        let Some(stored) = self.stored(&self.slot(identity))? else { return Ok(None) };
+        match stored.tokens.asked.conflict(&self.profile.asked(identity)) {
+            Some("server") => Err(self.asked_for_otherwise("server")),
+            _ => Ok(Some(stored.tokens)),
         }
     }
 

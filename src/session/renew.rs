@@ -189,6 +189,11 @@ impl Session<'_> {
         }
     }
 
+    /// Whose profile says otherwise now than when the token was asked for.
+    pub(super) fn asked_for_otherwise(&self, what: &str) -> Error {
+        self.login_required(&format!("the stored token was asked for with another {what}"))
+    }
+
     fn life(&self, tokens: &TokenSet) -> String {
         let now = (self.clock)();
         match tokens.expires_in(now) {

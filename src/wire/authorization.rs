@@ -1,6 +1,7 @@
 //! The authorization request (RFC 6749 section 4.1.1), and the one that is pushed (RFC 9126).
 
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use super::client_auth::ClientCredentials;
@@ -132,7 +133,10 @@ pub fn decode_pushed(answer: &HttpResponse, redactor: &Redactor) -> Result<Strin
     if !answer.is_success() {
         response::decode(answer, &ResponseDialect::default(), redactor)?;
     }
-    match serde_json::from_slice(answer.body.expose()) {
+    // Some servers say no with a status that says yes.
+    let members = serde_json::from_slice(answer.body.expose()).unwrap_or_default();
+    response::refuse_error(&members, answer.status, redactor)?;
+    match Pushed::deserialize(&Value::Object(members)) {
         Ok(Pushed { request_uri }) if !request_uri.is_empty() => Ok(request_uri),
         _ => Err(Error::BadAnswer("the answer to a pushed request has no request_uri".to_owned())),
     }
@@ -240,6 +244,7 @@ mod tests {
         assert_eq!(decode(201, r#"{"request_uri":"urn:x","expires_in":60}"#).unwrap(), "urn:x");
         assert!(matches!(decode(200, "{}"), Err(Error::BadAnswer(_))));
         assert!(matches!(decode(400, r#"{"error":"invalid_request"}"#), Err(Error::Refused(_))));
+        assert!(matches!(decode(200, r#"{"error":"invalid_request"}"#), Err(Error::Refused(_))));
         assert!(matches!(decode(302, ""), Err(Error::BadAnswer(_))));
     }
 }

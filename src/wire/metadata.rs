@@ -5,7 +5,7 @@ use url::Url;
 
 use super::redact::brief;
 use crate::error::{Error, Result};
-use crate::profile::check::check_url;
+use crate::profile::check::{check_url, is_loopback};
 
 /// Where the metadata of an issuer may be, in the order in which to ask.
 ///
@@ -100,16 +100,25 @@ pub fn decode(bytes: &[u8], issuer: &str) -> Result<ServerMetadata> {
         }
         None => return Err(bad("the server's metadata names no issuer")),
     };
+    // A server elsewhere has nothing on the machines of its clients; whoever says so would have them
+    // ask, or send secrets to, whatever listens there.
+    let is_here = check_url(&issuer).is_ok_and(|issuer| is_loopback(&issuer));
+    let url = |name: &str| match url(&members, name)? {
+        Some(url) if is_loopback(&url) && !is_here => {
+            Err(bad(format!("the {name} in the server's metadata leads to this machine")))
+        }
+        url => Ok(url),
+    };
     let mut endpoints = Vec::new();
     for (name, key) in ENDPOINTS {
-        endpoints.extend(url(&members, name)?.map(|url| (key, url)));
+        endpoints.extend(url(name)?.map(|url| (key, url)));
     }
     let flag = |name: &str| members.get(name).and_then(Value::as_bool).unwrap_or(false);
     Ok(ServerMetadata {
         issuer,
         endpoints,
-        jwks_uri: url(&members, "jwks_uri")?,
-        registration_endpoint: url(&members, "registration_endpoint")?,
+        jwks_uri: url("jwks_uri")?,
+        registration_endpoint: url("registration_endpoint")?,
         token_endpoint_auth_methods: texts(&members, "token_endpoint_auth_methods_supported"),
         code_challenge_methods: texts(&members, "code_challenge_methods_supported"),
         scopes: texts(&members, "scopes_supported"),
@@ -212,6 +221,8 @@ mod tests {
             r#"{"issuer":"https://b.example"}"#,
             r#"{"issuer":"https://a.example.b.example"}"#,
             r#"{"issuer":"https://a.example","token_endpoint":"http://a.example/t"}"#,
+            r#"{"issuer":"https://a.example","token_endpoint":"http://127.0.0.1:2375/t"}"#,
+            r#"{"issuer":"https://a.example","jwks_uri":"https://localhost/k"}"#,
             r#"{"issuer":"https://a.example","token_endpoint":"/t"}"#,
             r#"{"issuer":"https://a.example","jwks_uri":["https://a.example"]}"#,
             r#"{"issuer":"https://a.example","userinfo_endpoint":"https://u:p@a.example/"}"#,

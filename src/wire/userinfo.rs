@@ -36,6 +36,30 @@ pub struct Told {
     pub jwt: Option<Secret>,
 }
 
+impl Told {
+    /// With members that are fit for a table, which shows no secret: what the request had of them is
+    /// left out, should the server repeat it.
+    #[must_use]
+    pub fn scrubbed(mut self, redactor: &Redactor) -> Self {
+        self.members = scrub_members(self.members, redactor);
+        self
+    }
+}
+
+fn scrub_members(members: Map<String, Value>, redactor: &Redactor) -> Map<String, Value> {
+    let scrub = |(name, value): (String, Value)| (redactor.scrub(&name), scrub(value, redactor));
+    members.into_iter().map(scrub).collect()
+}
+
+fn scrub(value: Value, redactor: &Redactor) -> Value {
+    match value {
+        Value::String(text) => Value::String(redactor.scrub(&text)),
+        Value::Array(items) => items.into_iter().map(|item| scrub(item, redactor)).collect(),
+        Value::Object(members) => Value::Object(scrub_members(members, redactor)),
+        scalar => scalar,
+    }
+}
+
 /// Reads an answer: an object, or a JWT with its members for claims.
 pub fn decode(answer: &HttpResponse, redactor: &Redactor) -> Result<Told> {
     if !answer.is_success() {

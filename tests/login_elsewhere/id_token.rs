@@ -34,6 +34,16 @@ impl World {
         });
     }
 
+    /// As if the keys that are remembered had been fetched then.
+    fn keys_are_from(&self, then: u64) {
+        let files = std::fs::read_dir(self.test.data().join("metadata")).unwrap();
+        let mut files = files.map(|file| file.unwrap().path());
+        let keys = files.find(|path| path.extension().is_some_and(|e| e == "keys")).unwrap();
+        let mut document: Value = serde_json::from_slice(&std::fs::read(&keys).unwrap()).unwrap();
+        document["fetched_at"] = then.into();
+        std::fs::write(&keys, document.to_string()).unwrap();
+    }
+
     /// How often the keys were asked for.
     fn key_fetches(&self) -> usize {
         let requests = self.server.requests();
@@ -244,6 +254,21 @@ fn for_a_key_that_is_not_known_the_server_is_asked_once_more_and_no_oftener() {
     // The session that there was serves on.
     assert_eq!(world.shown()["obtained_at"], before["obtained_at"]);
     world.test.words("token").prints_secrets().run().success();
+}
+
+#[test]
+fn a_key_that_the_server_has_withdrawn_is_not_believed_for_ever() {
+    let key = Signer::p256("old");
+    let world = world(&json!([key.jwk()]));
+    world.logs_in_with(|claims| key.signs("ES256", &claims)).success();
+    world.says(|script| script.other = vec![("/jwks", 503, json!({}))]);
+    world.keys_are_from(now() - 25 * 3600);
+    world.logs_in_with(|claims| key.signs("ES256", &claims)).success();
+    world.assert_verified(true);
+    world.has_keys(&json!([]));
+    let refused = world.logs_in_with(|claims| key.signs("ES256", &claims)).fails_with(6);
+    refused.stderr_has("the server has no public key for it");
+    assert_eq!(world.key_fetches(), 3);
 }
 
 #[test]
@@ -482,6 +507,9 @@ fn without_an_issuer_nothing_is_verified_but_another_logins_token_is_refused() {
     world.assert_refuses("answers another login", |claims| {
         p256.signs("ES256", &with(claims, "nonce", json!("another")))
     });
+    for more in ["\u{1b}[2J", "\r\nX-Header: x", " x", "é"] {
+        world.assert_refuses("no signed JWT", |claims| p256.signs("ES256", &claims) + more);
+    }
     world.assert_doubts("the profile has no issuer", |claims| p256.signs("ES256", &claims));
     // That is told once, and not to each script that renews.
     world.answers_with(&p256.signs("ES256", &with(world.claims(None), "sub", json!("bob"))));

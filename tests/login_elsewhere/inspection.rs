@@ -83,6 +83,64 @@ fn another_token_comes_by_stdin_and_never_as_an_argument() {
 }
 
 #[test]
+fn a_token_of_another_server_is_not_shown_to_the_one_of_now() {
+    let (world, other) = (world(), world());
+    for world in [&world, &other] {
+        world.tells("/introspect", 200, json!({"active": true}));
+    }
+    let set = format!("profile set x issuer {}", other.server.url(""));
+    world.test.words(&set).run().success();
+    for command in ["introspect", "introspect --refresh-token"] {
+        let outcome = world.test.words(command).run().fails_with(4);
+        outcome.stderr_has("the stored token was asked for with another server");
+    }
+    assert!(other.requests("/introspect").is_empty());
+    // One that is asked about by another client, or with more scope, is the server's own all the same.
+    world.test.words(&format!("profile set x issuer {}", world.server.url(""))).run().success();
+    world.test.words("profile set x scope more").run().success();
+    world.test.words("introspect").run().success();
+}
+
+#[test]
+fn an_issuer_that_names_no_token_endpoint_gets_no_token_of_before() {
+    let (old, new) = (World::new(), World::new());
+    let set = |pair: String| old.test.words(&format!("profile set x {pair}")).run().success();
+    set(format!("token_url {}", old.server.url("/token")));
+    set(format!("authorization_url {}", old.server.url("/authorize")));
+    set("issuer --unset".to_owned());
+    old.logs_in();
+    new.says(|script| {
+        script.metadata = json!({
+            "token_endpoint": null,
+            "introspection_endpoint": "BASE/introspect",
+            "userinfo_endpoint": "BASE/userinfo",
+            "revocation_endpoint": "BASE/revoke",
+        });
+    });
+    set("token_url --unset".to_owned());
+    set(format!("issuer {}", new.server.url("")));
+    for command in ["introspect", "userinfo", "token"] {
+        let outcome = old.test.words(command).run().fails_with(4);
+        outcome.stderr_has("the stored token was asked for with another server");
+    }
+    old.test.words("logout").run().success().stderr_has("nothing was revoked");
+    let asked = new.server.requests().into_iter();
+    assert_eq!(asked.filter(|request| !request.starts_with("GET /.well-known/")).count(), 0);
+}
+
+#[test]
+fn a_table_leaves_out_a_token_that_the_server_repeats() {
+    let world = world();
+    let echo = json!({"active": true, "a": ["acce55-token", {"acce55-token": "%61cce55-token"}]});
+    for (path, command) in [("/introspect", "introspect"), ("/userinfo", "userinfo")] {
+        world.tells(path, 200, echo.clone());
+        let told = world.test.words(command).run().success();
+        assert!(!told.stdout.contains("cce55-token"), "{told:?}");
+        told.stdout_has("[redacted]");
+    }
+}
+
+#[test]
 fn a_table_shows_what_is_hostile_and_json_is_what_the_server_wrote() {
     let world = world();
     let body = " {\"active\" : true,\n \"username\":\"\\u001b[2J\\u202e\\u009bm\\r\\nx\\ty\", \
