@@ -56,7 +56,8 @@ pub(super) fn draft(context: &Context, found: &Found) -> Result<Profile> {
 
 /// The keys without which nothing can be asked of the token endpoint.
 fn missing(layer: &Layer) -> Vec<&'static str> {
-    let relative = layer.text("token_url").is_some_and(|url| url.starts_with('/'));
+    let relative = layer.text("token_url").is_some_and(|url| url.starts_with('/'))
+        || layer.text("issuer").is_some_and(|issuer| issuer.starts_with("{base_url}"));
     let auth = layer.text("client_auth");
     let needs_secret = auth.is_some_and(|method| method != ClientAuthMethod::None.as_str());
     let mut keys = Vec::new();

@@ -48,6 +48,12 @@ fn an_issuer_of_a_preset_is_filled_before_it_is_asked() {
             world.server.url("")
         ),
     );
+    test.words("login -p own").run().fails_with(3).stderr_has("own lacks base_url, client_id");
+    let typed = test.words("login -p own").terminal(200);
+    let typed = typed.sees("base_url: ").types(&world.server.url("")).sees("client_id: ");
+    let typed = typed.types("us").sees("A browser opens");
+    test.opens().comes_back_with("code=c0de-of-a-person");
+    assert_eq!(typed.ends().status, 0);
     let login = test.words("login -p y").start();
     test.opens().comes_back_with("code=c0de-of-a-person");
     login.ends().success().stderr_lacks("warning");

@@ -83,15 +83,18 @@ impl Args {
         if self.dry_run {
             return Ok(self.show_request(&complete::profile(context, &found)?)?);
         }
+        let layer = &found.layer;
+        let awaits = layer.text("issuer").is_some() && placeholder::issuer(layer).is_none();
         // A grant that isn't allowed is refused before anybody is asked for anything.
-        if let Ok(profile) = complete::draft(context, &found) {
+        if let Ok(profile) = complete::draft(context, &found)
+            && (!awaits || profile.grants.is_some())
+        {
             self.grant(&profile)?;
         }
         complete::refuse_missing(context, &found, &self.missing(context, &found))?;
-        let had_issuer = placeholder::issuer(&found.layer).is_some();
         let mut typed = complete::ask_for_missing(context, &mut found)?;
         // What was typed may be what the issuer's name was waiting for.
-        if !had_issuer {
+        if awaits {
             known = self.discover(context, &mut found)?;
         }
         let profile = complete::profile(context, &found)?;
