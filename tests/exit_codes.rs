@@ -1,6 +1,8 @@
 //! Every exit code by a test of its own, and what goes with it on stdout and stderr.
 #![cfg(unix)]
 
+use std::process::Command;
+
 use oauthctl::sandbox::{Answer, Fault, Provider};
 
 use super::support::Test;
@@ -66,6 +68,20 @@ fn a_closed_pipe_ends_the_program_quietly() {
         test.shell(&format!("oauthctl {command} >&-")).run().success().stderr_is("");
     }
     std::fs::remove_file(test.home().join("status")).unwrap();
+}
+
+#[test]
+fn a_file_that_is_opened_is_never_taken_for_a_standard_stream_that_was_closed() {
+    let test = test();
+    test.words("login").run().success();
+    for closed in ["0<&-", "1>&-", "2>&-", "0<&- 1>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"] {
+        test.shell(&format!("oauthctl -vvv refresh --json {closed} 2>/dev/null")).run();
+        test.shell(&format!("oauthctl -vvv refresh --json {closed}")).run();
+        let found = Command::new("grep").args(["-rlE", "POST|profile"]).arg(test.data()).output();
+        let found = String::from_utf8(found.unwrap().stdout).unwrap();
+        assert_eq!(found, "", "{closed}");
+        test.words("store verify").run().success();
+    }
 }
 
 #[test]
