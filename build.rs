@@ -17,6 +17,7 @@ fn main() {
         && is("CARGO_CFG_TARGET_ENV", "gnu")
         && is("PROFILE", "release")
         && var("HOST") == var("TARGET")
+        && !var("CARGO_CFG_TARGET_FEATURE").is_ok_and(|features| features.contains("crt-static"))
         && var(AS_USUAL).is_err()
     {
         link();
