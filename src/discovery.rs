@@ -55,7 +55,7 @@ impl Known {
     #[must_use]
     pub fn layer(&self, upper: &Layer) -> Layer {
         let mut layer = Layer::default();
-        let origin = || Origin::Discovery(self.metadata.issuer.clone());
+        let origin = || Origin::Discovery(self.metadata.issuer.clone(), self.fetched_at);
         for (key, url) in &self.metadata.endpoints {
             layer.set(*key, Value::Text(url.to_string()), origin());
         }
@@ -87,7 +87,9 @@ impl Known {
     }
 }
 
-const fn is_old(fetched_at: UnixTime, now: UnixTime) -> bool {
+/// Whether what was fetched then is old enough to be fetched again, or from a time that has not come yet.
+#[must_use]
+pub const fn is_old(fetched_at: UnixTime, now: UnixTime) -> bool {
     !matches!(now.saturating_sub(fetched_at), 0..FRESH)
 }
 

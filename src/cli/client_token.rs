@@ -80,7 +80,7 @@ impl Args {
 
     /// A fresh token, where what only a request would need is missing or old.
     fn cached_without_secret(&self, context: &Context, found: &Found) -> Result<Option<TokenSet>> {
-        let is_ready = complete::is_whole(found) && !context.is_outdated(found);
+        let is_ready = complete::is_whole(found) && !Context::is_outdated(found);
         if is_ready || self.force || self.no_store {
             return Ok(None);
         }
@@ -92,7 +92,7 @@ impl Args {
     }
 
     fn obtain(&self, context: &Context, found: &mut Found) -> Result<TokenSet> {
-        if context.is_outdated(found) {
+        if Context::is_outdated(found) {
             context.discover(found)?;
         }
         // As at a login: nobody is asked for anything that can't be of use.

@@ -102,14 +102,13 @@ impl Context {
     }
 
     /// Whether the token endpoint is unknown, or known only from what the issuer said long ago.
-    pub(super) fn is_outdated(&self, found: &Found) -> bool {
-        let discovered = found
-            .layer
-            .get("token_url")
-            .is_none_or(|entry| matches!(entry.origin, Origin::Discovery(_)));
-        discovered
-            && found.layer.text("issuer").is_some()
-            && self.remembered(found).is_none_or(|known| known.is_old(now()))
+    pub(super) fn is_outdated(found: &Found) -> bool {
+        found.layer.text("issuer").is_some()
+            && match found.layer.get("token_url").map(|entry| &entry.origin) {
+                None => true,
+                Some(&Origin::Discovery(_, fetched_at)) => discovery::is_old(fetched_at, now()),
+                Some(_) => false,
+            }
     }
 
     /// What the issuer of a profile says of itself now, laid below the profile; none where it names
@@ -169,7 +168,7 @@ impl Context {
     /// The profile of this name, to ask its server something.
     pub(super) fn profile_to_ask(&self, name: &str, flags: Layer) -> Result<Profile> {
         let mut found = self.find(name, flags)?;
-        if self.is_outdated(&found) {
+        if Self::is_outdated(&found) {
             self.discover(&mut found)?;
         }
         Profile::new(&found.name, &found.layer, &self.dirs)
@@ -180,7 +179,7 @@ impl Context {
     pub(super) fn profile_as_known(&self, flags: Layer) -> Result<(Profile, bool)> {
         let found = self.find(&self.profile_name()?, flags)?;
         let profile = Profile::new(&found.name, &found.layer, &self.dirs)?;
-        Ok((profile, self.is_outdated(&found)))
+        Ok((profile, Self::is_outdated(&found)))
     }
 
     /// The profile in use, with all that its issuer says of itself.

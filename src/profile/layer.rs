@@ -11,12 +11,13 @@ use toml::de::{DeTable, DeValue};
 use super::check::nearest_word;
 use super::schema::{Field, Kind, SecretSource, Value};
 use crate::error::{ConfigError, Error, Result};
+use crate::token::UnixTime;
 
 /// Where a value was set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The metadata of an issuer.
-    Discovery(String),
+    /// The metadata of an issuer, and when that was fetched.
+    Discovery(String, UnixTime),
     /// A preset in the source of this program.
     Preset(String),
     /// A file of the user's, and the line in it.
@@ -30,7 +31,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Discovery(issuer) => write!(f, "discovery of {issuer}"),
+            Self::Discovery(issuer, _) => write!(f, "discovery of {issuer}"),
             Self::Preset(name) => write!(f, "preset {name}"),
             Self::File(path, line) => write!(f, "{}:{line}", path.display()),
             Self::Environment(name) => write!(f, "environment {name}"),
@@ -71,7 +72,7 @@ impl Layer {
 
     /// Takes away what an issuer's metadata set.
     pub fn forget_discovered(&mut self) {
-        self.0.retain(|_, entry| !matches!(entry.origin, Origin::Discovery(_)));
+        self.0.retain(|_, entry| !matches!(entry.origin, Origin::Discovery(..)));
     }
 
     /// Every entry, in the order of the schema.
