@@ -85,7 +85,7 @@ impl Args {
             return Ok(None);
         }
         let Ok(profile) = complete::profile(context, found) else { return Ok(None) };
-        let want = Want { min_ttl: profile.min_ttl(), why: Why::Life, fallback: true };
+        let want = Want::life(profile.min_ttl());
         let cached = context
             .with_session(&profile, None, |session| session.cached(Identity::Client, want))?;
         Ok(cached.map(|obtained| obtained.tokens))

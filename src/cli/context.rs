@@ -11,7 +11,7 @@ use crate::discovery::{self, Known};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::exchange::Exchange;
-use crate::http::{Transport, Trust, UreqTransport};
+use crate::http::{Limits, Transport, Trust, UreqTransport};
 use crate::output::table::Layout;
 use crate::profile::Profile;
 use crate::profile::dirs::Dirs;
@@ -27,9 +27,6 @@ use crate::terms::StoreKind;
 use crate::token::UnixTime;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long newer metadata is waited for where there is older.
-const COURTESY: Duration = Duration::from_secs(3);
 
 /// The world of one command.
 pub(super) struct Context {
@@ -125,7 +122,7 @@ impl Context {
             return Ok(Some(known.clone()));
         }
         let timeout = match remembered {
-            Some(_) => self.timeout.min(COURTESY),
+            Some(_) => self.timeout.min(Limits::HURRIED),
             None => self.timeout,
         };
         let fetched = self.fetch(found, &issuer, timeout);

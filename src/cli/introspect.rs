@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::profile::Profile;
 use crate::profile::layer::Layer;
 use crate::secret::Secret;
-use crate::session::{Session, Want, Why};
+use crate::session::{Session, Want};
 use crate::terms::Identity;
 
 /// Ask the server about a token
@@ -76,7 +76,7 @@ impl Args {
         let mut tokens = session.to_inspect(identity)?;
         if tokens.is_none() && identity == Identity::Client && !self.refresh_token {
             // No person is needed for one.
-            let want = Want { min_ttl: profile.min_ttl(), why: Why::Life, fallback: true };
+            let want = Want::life(profile.min_ttl());
             tokens = Some(session.token(identity, want)?.tokens);
         }
         let tokens = tokens.ok_or_else(|| none(&format!("{identity} token")))?;

@@ -5,7 +5,7 @@ use crate::output::{json, raw};
 use crate::profile::Profile;
 use crate::profile::layer::Layer;
 use crate::report::Report;
-use crate::session::{Obtained, Want, Why};
+use crate::session::{Obtained, Want};
 use crate::token::MinTtl;
 
 /// Print the bare access token, renewed first when it must be
@@ -78,13 +78,13 @@ pub(super) fn obtain(context: &Context, identity: &As, min_ttl: &MinTtlArg) -> R
             Err(error) => return serve_on(context, &profile, error),
         };
     }
-    let want = Want { min_ttl: profile.min_ttl(), why: Why::Life, fallback: true };
+    let want = Want::life(profile.min_ttl());
     context.with_session(&profile, None, |session| session.token(profile.identity(), want))
 }
 
 /// The token as it is cached, where it has this much life left.
 fn cached(context: &Context, profile: &Profile, min_ttl: MinTtl) -> Result<Option<Obtained>> {
-    let want = Want { min_ttl, why: Why::Life, fallback: true };
+    let want = Want::life(min_ttl);
     context.with_session(profile, None, |session| session.cached(profile.identity(), want))
 }
 

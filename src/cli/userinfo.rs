@@ -2,7 +2,7 @@ use super::args::MinTtlArg;
 use super::context::Context;
 use super::told::print_told;
 use crate::profile::layer::Layer;
-use crate::session::{Want, Why};
+use crate::session::Want;
 
 /// Ask the server about the person who is logged in
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ impl Args {
         let mut flags = Layer::default();
         self.min_ttl.lay(&mut flags);
         let profile = context.profile_discovered(flags)?;
-        let want = Want { min_ttl: profile.min_ttl(), why: Why::Life, fallback: true };
+        let want = Want::life(profile.min_ttl());
         let answer = context.with_session(&profile, None, |session| session.userinfo(want))?;
         Ok(print_told(context, &answer, self.json)?)
     }

@@ -48,8 +48,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The longest that a look-up or a connection may take for whoever can do without an answer.
-    const HURRIED: Duration = Duration::from_secs(3);
+    /// The longest that whoever can do without an answer waits for one that costs nothing, or for a
+    /// look-up or a connection.
+    pub const HURRIED: Duration = Duration::from_secs(3);
 
     /// For whoever can do without an answer: no long wait for a connection.
     ///

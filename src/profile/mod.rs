@@ -237,16 +237,18 @@ impl Profile {
 
     /// The token endpoint, or an error that says which key is missing.
     pub fn token_endpoint(&self) -> Result<&Url> {
-        self.endpoints.token.as_ref().ok_or_else(|| {
-            Error::missing("token_url", format!("the profile {} has no token_url", self.name))
-        })
+        self.endpoints.token.as_ref().ok_or_else(|| self.lacks("token_url"))
+    }
+
+    /// The error for a key without which something can't be done.
+    #[must_use]
+    pub fn lacks(&self, key: &'static str) -> Error {
+        Error::missing(key, format!("the profile {} has no {key}", self.name))
     }
 
     /// The client's id, or an error that says that it is missing.
     pub fn client_id(&self) -> Result<&str> {
-        self.client_id.as_deref().ok_or_else(|| {
-            Error::missing("client_id", format!("the profile {} has no client_id", self.name))
-        })
+        self.client_id.as_deref().ok_or_else(|| self.lacks("client_id"))
     }
 
     /// The least life of a token that is handed out.

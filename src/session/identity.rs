@@ -14,9 +14,6 @@ use crate::wire::jose::{self, JwkSet, Unverified};
 use crate::wire::{HttpRequest, jwt};
 use serde_json::{Map, Value};
 
-/// How long a server's keys are waited for at a renewal.
-const COURTESY: Duration = Duration::from_secs(3);
-
 /// What became of an ID token.
 enum Judged {
     /// A key of the server's signed it, and it is what was asked for.
@@ -87,7 +84,7 @@ impl Session<'_> {
         };
         // A renewal has its tokens already, and others wait for them.
         let is_renewal = intent.refresh_token.is_some();
-        let patience = if is_renewal { self.timeout.min(COURTESY) } else { self.timeout };
+        let patience = if is_renewal { self.timeout.min(Limits::HURRIED) } else { self.timeout };
         let (claims, unknown) = match self.signed(id_token, patience) {
             Ok(claims) => (Some(claims), None),
             // Whoever signed it, what it says must fit: else a server whose signatures nobody here

@@ -14,7 +14,7 @@ impl Session<'_> {
     /// Asks the server about a token (RFC 7662).
     pub fn introspect(&self, token: &Secret, hint: Option<&str>) -> Result<Told> {
         let endpoint = self.profile.endpoints.introspection.as_ref();
-        let endpoint = endpoint.ok_or_else(|| self.lacks("introspection_url"))?;
+        let endpoint = endpoint.ok_or_else(|| self.profile.lacks("introspection_url"))?;
         let credentials = self.credentials()?;
         let dialect = &self.profile.request;
         let request = management::encode(token, hint, endpoint, dialect, &credentials)?;
@@ -26,7 +26,7 @@ impl Session<'_> {
     /// Asks the server about the person; a token that it refuses is renewed once.
     pub fn userinfo(&self, want: Want<'_>) -> Result<Told> {
         let endpoint = self.profile.endpoints.userinfo.as_ref();
-        let endpoint = endpoint.ok_or_else(|| self.lacks("userinfo_url"))?;
+        let endpoint = endpoint.ok_or_else(|| self.profile.lacks("userinfo_url"))?;
         let mut tokens = self.token(Identity::User, want)?.tokens;
         let ask = |token: &Secret| {
             let redactor = Redactor::new([token.clone()]);
@@ -63,9 +63,5 @@ impl Session<'_> {
             Some("server") => Err(self.asked_for_otherwise("server")),
             _ => Ok(Some(stored.tokens)),
         }
-    }
-
-    fn lacks(&self, key: &'static str) -> Error {
-        Error::missing(key, format!("the profile {} has no {key}", self.profile.name))
     }
 }

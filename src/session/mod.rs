@@ -87,6 +87,14 @@ pub struct Want<'a> {
     pub fallback: bool,
 }
 
+impl Want<'_> {
+    /// So much life; a token that has less of it serves where it can't be renewed.
+    #[must_use]
+    pub const fn life(min_ttl: MinTtl) -> Self {
+        Self { min_ttl, why: Why::Life, fallback: true }
+    }
+}
+
 /// What makes a token due.
 #[derive(Debug, Clone, Copy)]
 pub enum Why<'a> {

@@ -187,10 +187,7 @@ fn hex(bytes: [u8; 16]) -> Secret {
 }
 
 fn authorization_endpoint(profile: &Profile) -> Result<&Url> {
-    profile.endpoints.authorization.as_ref().ok_or_else(|| {
-        let message = format!("the profile {} has no authorization_url", profile.name);
-        Error::missing("authorization_url", message)
-    })
+    profile.endpoints.authorization.as_ref().ok_or_else(|| profile.lacks("authorization_url"))
 }
 
 /// What would be asked, for `--dry-run`: the URL to open, and the request that redeems the code.

@@ -55,12 +55,7 @@ impl Person<'_> {
 
 impl Waiting {
     /// Waits for the next question, where this answer leaves one open.
-    pub(super) fn again(
-        &mut self,
-        answer: &Error,
-        context: &Context,
-        _: GrantType,
-    ) -> Result<bool> {
+    pub(super) fn again(&mut self, answer: &Error, context: &Context) -> Result<bool> {
         if !self.polling.goes_on(answer) {
             return Ok(false);
         }
@@ -104,8 +99,7 @@ impl Waiting {
 
 fn request(profile: &Profile, credentials: &ClientCredentials) -> Result<HttpRequest> {
     let Some(endpoint) = &profile.endpoints.device_authorization else {
-        let key = "device_authorization_url";
-        return Err(Error::missing(key, format!("the profile {} has no {key}", profile.name)));
+        return Err(profile.lacks("device_authorization_url"));
     };
     let (params, dialect) = (&profile.device_params, &profile.authorization);
     device::encode(endpoint, &profile.scope, params, dialect, &profile.request, credentials)

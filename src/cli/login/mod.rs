@@ -247,7 +247,7 @@ impl Ask for Person<'_> {
 
     fn again(&mut self, refusal: &Error) -> Result<bool> {
         match &mut self.device {
-            Some(waiting) => waiting.again(refusal, self.context, self.grant),
+            Some(waiting) => waiting.again(refusal, self.context),
             None => Ok(false),
         }
     }
